@@ -1,0 +1,44 @@
+//! What performs effects.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use run::{Ask, EffectClass, Outcome, Payload, RunId};
+
+/// Which effect is performed.
+#[derive(Clone, Debug)]
+pub struct CallContext {
+    /// The run that asks.
+    pub run: RunId,
+    /// The effect's number.
+    pub n: u64,
+}
+
+impl CallContext {
+    /// The same for every attempt at this effect: `{runId}/{n}`.
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}", self.run, self.n)
+    }
+}
+
+/// Performs the operations of programs, and shows what they emit.
+#[async_trait]
+pub trait Host: Send + Sync + 'static {
+    /// What performing `op` does to the world.
+    fn class(&self, op: &str, args: &Payload) -> EffectClass;
+
+    /// Performs `op`. May be dropped before it is done, when the program has withdrawn the effect. A failure that the
+    /// program is to see is an `Err`; it is recorded like any result.
+    async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome;
+
+    /// Asks a person who is there now. `None` if nobody is: then the run waits for `answer`.
+    async fn ask(self: Arc<Self>, context: CallContext, ask: Ask) -> Option<Outcome> {
+        let _ = (context, ask);
+        None
+    }
+
+    /// Shows an emit. Called once for each, after it is durable, in order.
+    fn show(&self, run: &RunId, emit: &run::Effect) {
+        let _ = (run, emit);
+    }
+}

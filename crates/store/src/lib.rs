@@ -1,0 +1,12 @@
+//! Journals and checkpoints on back-ends. Stores decide nothing: they keep bytes, in order, under a lease.
+
+mod error;
+mod journal;
+mod keep;
+
+pub mod file;
+pub mod memory;
+
+pub use error::StoreError;
+pub use journal::{JournalStore, Lease, Message, Owner, RunFile};
+pub use keep::CheckpointStore;

@@ -1,0 +1,1 @@
+//! Memory back-end: for tests, and for runs that need not survive.
