@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Json, Payload, time::Millis};
 
 /// A request of a program. Effects of one run carry consecutive numbers, from 0, in the order in which they were asked.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Effect {
     /// Something to show: recorded, shown once, no result.
     Emit {

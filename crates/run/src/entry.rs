@@ -140,6 +140,8 @@ pub enum Body {
         op: Option<String>,
         /// What it was done with, where no `call` line went before.
         args: Option<Value>,
+        /// The program stood still for it (`Port::call`), so it is not delivered as a wake.
+        sync: bool,
         /// What came back.
         outcome: Result<Value, Failure>,
     },
@@ -164,8 +166,10 @@ pub enum Body {
     Resume {
         /// Who.
         by: String,
-        /// Why: `resume`, `answer`, `retry`, `new code`.
+        /// Why: `resume`, `answer`, `retry`.
         why: String,
+        /// The run goes on from this position (bytes): the entries from there to here do not count any more.
+        back_to: Option<u64>,
     },
     /// A snapshot is on disk.
     Snapshot {
@@ -295,7 +299,7 @@ impl Body {
     pub fn wakes(&self) -> Option<u64> {
         match self {
             Self::Checkpoint { n, .. } | Self::Answer { n, .. } => *n,
-            Self::Result { n, .. } | Self::Timer { n } => Some(*n),
+            Self::Result { n, sync: false, .. } | Self::Timer { n } => Some(*n),
             _ => None,
         }
     }
@@ -348,6 +352,10 @@ pub(crate) struct Line {
     by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default, rename = "backTo")]
+    back_to: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    sync: bool,
     #[serde(skip_serializing_if = "Option::is_none", default, rename = "waitingFor")]
     waiting_for: Option<Vec<Waiting>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -463,8 +471,9 @@ impl From<&Entry> for Line {
                 line.op = Some(op.clone());
                 (line.args, line.args_bytes, line.args_ref) = Self::put(args);
             }
-            Body::Result { n, op, args, outcome } => {
+            Body::Result { n, op, args, sync, outcome } => {
                 line.n = Some(*n);
+                line.sync = *sync;
                 line.op.clone_from(op);
                 if let Some(args) = args {
                     (line.args, line.args_bytes, line.args_ref) = Self::put(args);
@@ -480,7 +489,8 @@ impl From<&Entry> for Line {
                 line.put_value(value);
             }
             Body::Wait { waiting_for } => line.waiting_for = Some(waiting_for.clone()),
-            Body::Resume { by, why } => {
+            Body::Resume { by, why, back_to } => {
+                line.back_to = *back_to;
                 line.by = Some(by.clone());
                 line.why = Some(why.clone());
             }
@@ -565,6 +575,7 @@ impl Line {
                 n: self.n.ok_or_else(|| missing("n"))?,
                 args: self.op.is_some().then(|| Self::take(self.args, self.args_bytes, self.args_ref)),
                 op: self.op,
+                sync: self.sync,
                 outcome: match self.failure {
                     Some(failure) => Err(failure),
                     None => Ok(Self::take(self.value, self.bytes, self.reference)),
@@ -576,7 +587,11 @@ impl Line {
                 value: Self::take(self.value, self.bytes, self.reference),
             },
             "wait" => Body::Wait { waiting_for: self.waiting_for.unwrap_or_default() },
-            "resume" => Body::Resume { by: self.by.unwrap_or_default(), why: self.why.unwrap_or_default() },
+            "resume" => Body::Resume {
+                by: self.by.unwrap_or_default(),
+                why: self.why.unwrap_or_default(),
+                back_to: self.back_to,
+            },
             "snapshot" => Body::Snapshot {
                 hash: self.hash.ok_or_else(|| missing("hash"))?,
                 len: self.len.unwrap_or_default(),

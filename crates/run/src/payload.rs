@@ -81,11 +81,12 @@ impl<'de> Deserialize<'de> for Json {
 }
 
 /// A JSON value, and bytes beside it where the value has any (a file's content, a response's body).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Payload {
     /// The JSON part.
     pub json: Json,
     /// The binary part.
+    #[serde(with = "base64_bytes", skip_serializing_if = "Option::is_none", default)]
     pub bytes: Option<Bytes>,
 }
 
@@ -93,6 +94,31 @@ impl Payload {
     /// JSON `null` without bytes.
     pub fn null() -> Self {
         Json::null().into()
+    }
+
+    /// The form in which long values lie beside a journal: the JSON part's length (u64, little endian), its text, the
+    /// bytes if there are any, and a last byte: 1 if there are, else 0.
+    pub fn to_blob(&self) -> Vec<u8> {
+        let json = self.json.get().as_bytes();
+        let mut out = Vec::with_capacity(9 + self.size());
+        out.extend_from_slice(&(json.len() as u64).to_le_bytes());
+        out.extend_from_slice(json);
+        out.extend_from_slice(self.bytes.as_deref().unwrap_or_default());
+        out.push(u8::from(self.bytes.is_some()));
+        out
+    }
+
+    /// Reads that form.
+    pub fn from_blob(blob: &Bytes) -> Option<Self> {
+        let len = usize::try_from(u64::from_le_bytes(blob.get(..8)?.try_into().ok()?)).ok()?;
+        let json = std::str::from_utf8(blob.get(8..8usize.checked_add(len)?)?).ok()?;
+        let json = Json::parse(json.to_owned()).ok()?;
+        let (last, bytes) = (*blob.last()?, blob.slice(8 + len..blob.len().checked_sub(1)?.max(8 + len)));
+        match last {
+            0 if bytes.is_empty() => Some(json.into()),
+            1 => Some(Self { json, bytes: Some(bytes) }),
+            _ => None,
+        }
     }
 
     /// The length of both parts, in bytes.

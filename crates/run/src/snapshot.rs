@@ -39,7 +39,7 @@ pub struct SnapshotHeader {
     /// The journal's running checksum there.
     pub chain: u32,
     /// The executor's own state there, as JSON.
-    pub executor: serde_json::Value,
+    pub executor: crate::Json,
 }
 
 impl SnapshotHeader {
