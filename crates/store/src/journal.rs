@@ -73,19 +73,23 @@ pub trait JournalStore: Send + Sync + 'static {
     /// taken all the same, and the other's next append is refused.
     async fn acquire(&self, run: &RunId, owner: &Owner, take_over: bool) -> Result<Lease, StoreError>;
 
-    /// Who drives the run now.
+    /// Who drives the run now; nobody if its last driver has ended. `NotFound` if there is no such run.
     async fn owner(&self, run: &RunId) -> Result<Option<Owner>, StoreError>;
 
     /// Writes whole lines at position `at`. When the future is ready they survive the death of this process.
+    /// After an error other than `Fenced` the journal ends at `at`, unless the back-end itself failed in the middle;
+    /// then it may hold the lines, or a part of them.
     fn append(&self, lease: &Lease, at: u64, lines: Bytes) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// When the future is ready, everything appended before survives a power cut.
+    /// When the future is ready, everything appended before (under earlier leases too) survives a power cut, as far
+    /// as the store is told to see to that. After a sync has failed, the lease is of no use any more: give it back and
+    /// read again what the journal holds.
     fn sync(&self, lease: &Lease) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// Cuts the journal off at `len`: for a torn tail.
+    /// Cuts the journal off at `len`: for a torn tail. `Fenced` if it is shorter than that.
     async fn truncate(&self, lease: &Lease, len: u64) -> Result<(), StoreError>;
 
-    /// Up to `max` bytes from position `from` on; fewer only at the end.
+    /// Up to `max` bytes from position `from` on; fewer only at the end, none behind it.
     async fn read(&self, run: &RunId, from: u64, max: u64) -> Result<Bytes, StoreError>;
 
     /// The journal's length, in bytes.
@@ -97,12 +101,13 @@ pub trait JournalStore: Send + Sync + 'static {
     /// Removes the journal, its blobs (keys below `runs/{id}/`) and its messages. `Held` while somebody drives it.
     async fn delete(&self, run: &RunId) -> Result<(), StoreError>;
 
-    /// Leaves a message for the run's driver, now or later.
+    /// Leaves a message for the run's driver, now or later. When it returns the message is as durable as after `sync`.
     async fn post(&self, run: &RunId, body: Bytes) -> Result<(), StoreError>;
 
-    /// The messages that have not been acknowledged, in order of arrival.
+    /// The messages that have not been acknowledged, in order of arrival. None if there is no such run.
     async fn messages(&self, run: &RunId) -> Result<Vec<Message>, StoreError>;
 
-    /// Removes a message, once what it says is in the journal.
+    /// Removes a message, once what it says is in the journal. Nothing happens if it is not there; after a power cut
+    /// it may be there again.
     async fn acknowledge(&self, lease: &Lease, id: &str) -> Result<(), StoreError>;
 }

@@ -1,1 +1,234 @@
 //! Memory back-end: for tests, and for runs that need not survive.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt, ready};
+use run::RunId;
+
+use crate::{
+    CheckpointStore, JournalStore, Lease, Message, Owner, RunFile, StoreError,
+    keep::{check_key, run_of},
+};
+
+/// Journals and checkpoints in memory. Cheap to clone; clones share everything.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    runs: BTreeMap<RunId, Run>,
+    blobs: BTreeMap<String, Bytes>,
+    /// The last version given to a journal, and the last number given to a message.
+    count: u64,
+}
+
+struct Run {
+    journal: Vec<u8>,
+    version: u64,
+    fence: u64,
+    holder: Option<(Owner, Weak<Holder>)>,
+    inbox: BTreeMap<String, Bytes>,
+}
+
+/// Our part of a lease. A run remembers it weakly, so that dropping it frees the run.
+struct Holder {
+    state: Weak<Mutex<State>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does `f` to the journal if the lease is the current one.
+    fn change<T>(
+        &self,
+        lease: &Lease,
+        f: impl FnOnce(&mut Run) -> Result<T, String>,
+    ) -> Result<T, StoreError> {
+        let fenced = |cause: String| StoreError::Fenced { run: lease.run.clone(), cause };
+        let ours = lease.handle.downcast_ref::<Holder>().is_some_and(|h| h.state.as_ptr() == Arc::as_ptr(&self.state));
+        if !ours {
+            return Err(fenced("the lease is another store's".into()));
+        }
+        let mut state = self.state();
+        state.count += 1;
+        let version = state.count;
+        let run = state.runs.get_mut(&lease.run).filter(|run| run.fence == lease.fence);
+        let run = run.ok_or_else(|| fenced("its lease was replaced".into()))?;
+        let len = run.journal.len();
+        let done = f(run).map_err(fenced);
+        if run.journal.len() != len {
+            run.version = version;
+        }
+        done
+    }
+}
+
+impl Run {
+    fn owner(&self) -> Option<Owner> {
+        self.holder.as_ref().filter(|(_, holder)| holder.strong_count() > 0).map(|(owner, _)| owner.clone())
+    }
+
+    fn lease(&mut self, id: &RunId, owner: &Owner, state: &Arc<Mutex<State>>) -> Lease {
+        let handle = Arc::new(Holder { state: Arc::downgrade(state) });
+        self.fence += 1;
+        self.holder = Some((owner.clone(), Arc::downgrade(&handle)));
+        Lease { run: id.clone(), fence: self.fence, handle }
+    }
+}
+
+impl State {
+    fn run(&mut self, run: &RunId) -> Result<&mut Run, StoreError> {
+        self.runs.get_mut(run).ok_or_else(|| StoreError::NotFound(run.clone()))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+}
+
+#[async_trait]
+impl JournalStore for MemoryStore {
+    async fn create(&self, run: &RunId, owner: &Owner) -> Result<Lease, StoreError> {
+        let mut state = self.state();
+        if state.runs.contains_key(run) {
+            return Err(StoreError::Exists(run.clone()));
+        }
+        let version = state.next();
+        let mut new = Run { journal: Vec::new(), version, fence: 0, holder: None, inbox: BTreeMap::new() };
+        let lease = new.lease(run, owner, &self.state);
+        state.runs.insert(run.clone(), new);
+        Ok(lease)
+    }
+
+    async fn acquire(&self, run: &RunId, owner: &Owner, take_over: bool) -> Result<Lease, StoreError> {
+        let mut state = self.state();
+        let found = state.run(run)?;
+        match found.owner() {
+            Some(holder) if !take_over => Err(StoreError::Held { run: run.clone(), owner: Box::new(holder) }),
+            _ => Ok(found.lease(run, owner, &self.state)),
+        }
+    }
+
+    async fn owner(&self, run: &RunId) -> Result<Option<Owner>, StoreError> {
+        Ok(self.state().run(run)?.owner())
+    }
+
+    fn append(&self, lease: &Lease, at: u64, lines: Bytes) -> BoxFuture<'static, Result<(), StoreError>> {
+        let done = self.change(lease, |run| {
+            let len = run.journal.len() as u64;
+            if len != at {
+                return Err(format!("the journal ends at byte {len}, not at {at}"));
+            }
+            run.journal.extend_from_slice(&lines);
+            Ok(())
+        });
+        ready(done).boxed()
+    }
+
+    fn sync(&self, lease: &Lease) -> BoxFuture<'static, Result<(), StoreError>> {
+        ready(self.change(lease, |_| Ok(()))).boxed()
+    }
+
+    async fn truncate(&self, lease: &Lease, len: u64) -> Result<(), StoreError> {
+        self.change(lease, |run| {
+            let end = run.journal.len() as u64;
+            if len > end {
+                return Err(format!("the journal ends at byte {end}, before {len}"));
+            }
+            run.journal.truncate(len as usize);
+            Ok(())
+        })
+    }
+
+    async fn read(&self, run: &RunId, from: u64, max: u64) -> Result<Bytes, StoreError> {
+        let mut state = self.state();
+        let journal = &state.run(run)?.journal;
+        let end = (journal.len() as u64).min(from.saturating_add(max));
+        let from = from.min(end);
+        Ok(Bytes::copy_from_slice(&journal[from as usize..end as usize]))
+    }
+
+    async fn len(&self, run: &RunId) -> Result<u64, StoreError> {
+        Ok(self.state().run(run)?.journal.len() as u64)
+    }
+
+    async fn list(&self) -> Result<Vec<RunFile>, StoreError> {
+        let state = self.state();
+        let file = |(id, run): (&RunId, &Run)| RunFile {
+            run: id.clone(),
+            len: run.journal.len() as u64,
+            version: u128::from(run.version),
+        };
+        Ok(state.runs.iter().map(file).collect())
+    }
+
+    async fn delete(&self, run: &RunId) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if let Some(owner) = state.runs.get(run).and_then(Run::owner) {
+            return Err(StoreError::Held { run: run.clone(), owner: Box::new(owner) });
+        }
+        state.blobs.retain(|key, _| run_of(key).is_none_or(|(owner, _)| owner != *run));
+        state.runs.remove(run).map(drop).ok_or_else(|| StoreError::NotFound(run.clone()))
+    }
+
+    async fn post(&self, run: &RunId, body: Bytes) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let id = format!("{:020}", state.next());
+        state.run(run)?.inbox.insert(id, body);
+        Ok(())
+    }
+
+    async fn messages(&self, run: &RunId) -> Result<Vec<Message>, StoreError> {
+        let mut state = self.state();
+        let Ok(run) = state.run(run) else { return Ok(Vec::new()) };
+        Ok(run.inbox.iter().map(|(id, body)| Message { id: id.clone(), body: body.clone() }).collect())
+    }
+
+    async fn acknowledge(&self, lease: &Lease, id: &str) -> Result<(), StoreError> {
+        self.change(lease, |run| {
+            run.inbox.remove(id);
+            Ok(())
+        })
+    }
+}
+
+#[async_trait]
+impl CheckpointStore for MemoryStore {
+    async fn save(&self, key: &str, bytes: Bytes, _durable: bool) -> Result<(), StoreError> {
+        check_key(key)?;
+        self.state().blobs.insert(key.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn load(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        check_key(key)?;
+        Ok(self.state().blobs.get(key).cloned())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        check_key(key)?;
+        self.state().blobs.remove(key);
+        Ok(())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let state = self.state();
+        let from = state.blobs.range(prefix.to_owned()..);
+        Ok(from.map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).cloned().collect())
+    }
+}
