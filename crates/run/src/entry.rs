@@ -63,7 +63,7 @@ pub struct Origin {
     pub method: Option<String>,
     /// The source of the run's random numbers.
     pub seed: Seed,
-    /// The run that this one goes on from, and the position in its journal (bytes).
+    /// The run that this one goes on from.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fork: Option<ForkOf>,
 }
@@ -71,10 +71,12 @@ pub struct Origin {
 /// The journal format that is written.
 pub const FORMAT: u32 = 1;
 
-/// Where a fork comes from.
+/// Where a fork comes from. Its journal begins with a copy of that run's, up to the checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ForkOf {
-    /// The run.
+    /// The run that began: the program knew itself by this name up to the fork.
+    pub root: crate::RunId,
+    /// The run that was forked.
     pub run: crate::RunId,
     /// The checkpoint's id.
     pub checkpoint: String,
@@ -152,6 +154,8 @@ pub enum Body {
     },
     /// A message came from outside.
     Signal {
+        /// The message's id, so that one that was recorded and not yet removed is not recorded twice.
+        id: Option<String>,
         /// Its name.
         name: String,
         /// What it carries.
@@ -177,6 +181,11 @@ pub enum Body {
         hash: Hash,
         /// How many bytes.
         len: u64,
+    },
+    /// From here on this run goes its own way: entries before are copied from the one that it was forked from.
+    Fork {
+        /// The source of random numbers from here on.
+        seed: Seed,
     },
     /// Somebody cancelled the run.
     Cancel {
@@ -280,6 +289,7 @@ impl Body {
             Self::Wait { .. } => "wait",
             Self::Resume { .. } => "resume",
             Self::Snapshot { .. } => "snapshot",
+            Self::Fork { .. } => "fork",
             Self::Cancel { .. } => "cancel",
             Self::Return { .. } => "return",
             Self::Error { .. } => "error",
@@ -362,6 +372,8 @@ pub(crate) struct Line {
     hash: Option<Hash>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     len: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    seed: Option<Seed>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     origin: Option<Origin>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -484,7 +496,8 @@ impl From<&Entry> for Line {
                 }
             }
             Body::Timer { n } => line.n = Some(*n),
-            Body::Signal { name, value } => {
+            Body::Signal { id, name, value } => {
+                line.id.clone_from(id);
                 line.name = Some(name.clone());
                 line.put_value(value);
             }
@@ -498,6 +511,7 @@ impl From<&Entry> for Line {
                 line.hash = Some(*hash);
                 line.len = Some(*len);
             }
+            Body::Fork { seed } => line.seed = Some(*seed),
             Body::Cancel { reason } => line.reason = Some(reason.clone()),
             Body::Return { value } => line.put_value(value),
             Body::Error { message, stack, kind } => {
@@ -583,6 +597,7 @@ impl Line {
             },
             "timer" => Body::Timer { n: self.n.ok_or_else(|| missing("n"))? },
             "signal" => Body::Signal {
+                id: self.id,
                 name: self.name.ok_or_else(|| missing("name"))?,
                 value: Self::take(self.value, self.bytes, self.reference),
             },
@@ -596,6 +611,7 @@ impl Line {
                 hash: self.hash.ok_or_else(|| missing("hash"))?,
                 len: self.len.unwrap_or_default(),
             },
+            "fork" => Body::Fork { seed: self.seed.ok_or_else(|| missing("seed"))? },
             "cancel" => Body::Cancel { reason: self.reason.unwrap_or_default() },
             "return" => Body::Return { value: Self::take(self.value, self.bytes, self.reference) },
             "error" => {

@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The running checksum there.
-    pub fn chain(&self) -> Chain {
+    pub fn checksum(&self) -> Chain {
         self.chain
     }
 

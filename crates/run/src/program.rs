@@ -141,6 +141,9 @@ pub trait Program: Send {
     /// hold just what differs from the image that `snapshot` gave before (`Image::on_parent`).
     fn snapshot(&mut self) -> Result<Option<Image>, GuestError>;
 
+    /// The last image could not be saved: the next must not build on it.
+    fn forget_parent(&mut self) {}
+
     /// Evaluates an expression in the program's memory, for `inspect`. The program is discarded afterwards.
     fn inspect(&mut self, expression: Option<&str>) -> Result<Json, GuestError> {
         let _ = expression;

@@ -1,0 +1,194 @@
+//! Listing runs, reading one, removing them, and leaving messages for their drivers.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use run::{RunId, Status, Summary, journal::Chain, time::Millis};
+use serde::{Deserialize, Serialize};
+use store::{Owner, RunFile};
+
+use crate::{ExecError, Executor, Request, log::Place, tail};
+
+/// A run in a listing.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Its id.
+    pub run: RunId,
+    /// Its state.
+    pub status: Status,
+    /// What is run.
+    pub tool: String,
+    /// The photon that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub photon: Option<String>,
+    /// When it began.
+    pub started_at: Millis,
+    /// When its last entry was written.
+    pub updated_at: Millis,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub completed_at: Option<Millis>,
+    /// Its error's message, or what is wrong with its journal.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+}
+
+/// What the index holds of a run: true as long as length and version are the journal's.
+#[derive(Serialize, Deserialize)]
+struct Indexed {
+    len: u64,
+    version: u128,
+    info: RunInfo,
+}
+
+const INDEX: &str = "index/runs";
+
+/// Journals that were read before the index is written again: reading a few is cheaper.
+const WORTH_INDEXING: usize = 200;
+
+impl Executor {
+    /// Every run, newest first. A damaged journal shows as `corrupt` and hides nothing else.
+    pub async fn list(&self) -> Result<Vec<RunInfo>, ExecError> {
+        let files = self.parts.journals.list().await?;
+        let mut known = self.load_index().await;
+        let mut runs = Vec::with_capacity(files.len());
+        let mut unread = Vec::new();
+        for file in files {
+            match known.remove(&file.run).filter(|held| held.len == file.len && held.version == file.version) {
+                Some(held) => runs.push(held),
+                None => unread.push(file),
+            }
+        }
+        let stale = unread.len() + known.len();
+        runs.extend(self.read_all(unread).await);
+        if stale >= WORTH_INDEXING {
+            self.save_index(&runs).await;
+        }
+        let mut runs: Vec<RunInfo> = runs.into_iter().map(|held| held.info).collect();
+        runs.sort_by(|a, b| (b.started_at, &b.run).cmp(&(a.started_at, &a.run)));
+        Ok(runs)
+    }
+
+    async fn load_index(&self) -> HashMap<RunId, Indexed> {
+        let bytes = self.parts.keep.load(INDEX).await.ok().flatten().unwrap_or_default();
+        // The index only saves time: one that cannot be read is as good as none.
+        let held: Vec<Indexed> = serde_json::from_slice(&bytes).unwrap_or_default();
+        held.into_iter().map(|held| (held.info.run.clone(), held)).collect()
+    }
+
+    async fn save_index(&self, runs: &[Indexed]) {
+        let bytes = serde_json::to_vec(runs).unwrap_or_default();
+        if let Err(error) = self.parts.keep.save(INDEX, bytes.into(), false).await {
+            tracing::debug!(%error, "the index of runs could not be saved");
+        }
+    }
+
+    /// Reads journals on several threads.
+    async fn read_all(&self, files: Vec<RunFile>) -> Vec<Indexed> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = files.len().div_ceil(threads).max(64);
+        let tasks = files.chunks(share).map(|files| {
+            let (this, files) = (self.clone(), files.to_vec());
+            self.parts.io.spawn(async move {
+                let mut read = Vec::with_capacity(files.len());
+                for file in files {
+                    // A run that is deleted while it is listed is not listed.
+                    if let Some(info) = this.info(&file.run).await {
+                        read.push(Indexed { len: file.len, version: file.version, info });
+                    }
+                }
+                read
+            })
+        });
+        let read = futures::future::join_all(tasks).await;
+        read.into_iter().flatten().flatten().collect()
+    }
+
+    async fn info(&self, run: &RunId) -> Option<RunInfo> {
+        let (summary, status, error) = match self.summary(run).await {
+            Ok(summary) => {
+                let (status, error) = (summary.status(), summary.error.clone());
+                (summary, status, error)
+            }
+            Err(ExecError::Store(store::StoreError::NotFound(_))) => return None,
+            Err(error) => (Summary::default(), Status::Corrupt, Some(error.to_string())),
+        };
+        Some(RunInfo {
+            run: run.clone(),
+            status,
+            tool: summary.tool,
+            photon: summary.photon,
+            started_at: summary.started_at,
+            updated_at: summary.updated_at,
+            completed_at: summary.completed_at,
+            error,
+        })
+    }
+
+    /// What the whole journal of a run says.
+    pub async fn summary(&self, run: &RunId) -> Result<Summary, ExecError> {
+        let tail = tail::read(&*self.parts.journals, run, Place::default()).await?;
+        let mut summary = Summary::default();
+        for placed in &tail.entries {
+            summary.add(&placed.entry);
+        }
+        Ok(summary)
+    }
+
+    /// The entries of a run's journal from position `from` (bytes) on, and the position behind them.
+    pub async fn entries(&self, run: &RunId, from: u64) -> Result<(Vec<run::Entry>, u64), ExecError> {
+        let bytes = self.parts.journals.read(run, from, u64::MAX).await?;
+        // Only what is whole: a line that is being written is read next time.
+        let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let mut entries = Vec::new();
+        let mut reader = match self.checksum_at(run, from).await? {
+            Some(chain) => run::journal::Reader::after(from, chain, &bytes[..end]),
+            None => run::journal::Reader::new(&bytes[..end]),
+        };
+        for line in reader.by_ref() {
+            let line = line.map_err(|cause| ExecError::Corrupt { run: run.clone(), cause })?;
+            entries.extend(line.entry);
+        }
+        Ok((entries, from + end as u64))
+    }
+
+    /// The running checksum at `at`; none at the start, and in logs of the photon ecosystem.
+    pub(crate) async fn checksum_at(&self, run: &RunId, at: u64) -> Result<Option<Chain>, ExecError> {
+        let from = at.saturating_sub(64);
+        let before = self.parts.journals.read(run, from, at - from).await?;
+        Ok(before.strip_suffix(b"\n").and_then(Chain::stated))
+    }
+
+    /// Who drives the run now.
+    pub async fn owner(&self, run: &RunId) -> Result<Option<Owner>, ExecError> {
+        Ok(self.parts.journals.owner(run).await?)
+    }
+
+    /// Leaves a message for the run's driver, or for the next one.
+    pub async fn post(&self, run: &RunId, request: &Request) -> Result<(), ExecError> {
+        Ok(self.parts.journals.post(run, request.to_bytes()).await?)
+    }
+
+    /// Removes a run with all that belongs to it.
+    pub async fn delete(&self, run: &RunId) -> Result<(), ExecError> {
+        Ok(self.parts.journals.delete(run).await?)
+    }
+
+    /// Removes the runs that have ended and were not touched for `age`, and code that no run needs; gives the runs.
+    pub async fn cleanup(&self, age: Duration, dry_run: bool) -> Result<Vec<RunId>, ExecError> {
+        let began = Instant::now();
+        let cutoff = self.parts.world.now().saturating_sub(age.as_millis() as Millis);
+        let old = |run: &RunInfo| run.status.is_final() && run.updated_at < cutoff;
+        let removed: Vec<RunId> = self.list().await?.into_iter().filter(old).map(|info| info.run).collect();
+        if !dry_run {
+            for run in &removed {
+                self.delete(run).await?;
+            }
+        }
+        tracing::debug!(removed = removed.len(), elapsed = ?began.elapsed(), "cleaned up");
+        Ok(removed)
+    }
+
+}
