@@ -1,0 +1,11 @@
+// The last file: everything is defined, so the engine may call.
+
+native.handlers({
+  start,
+  deliver,
+  reseed,
+  idle,
+  unhandled,
+  inspect: inspectRun,
+  builtin: findBuiltin,
+});
