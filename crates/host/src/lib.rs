@@ -1,1 +1,32 @@
-//! Placeholder.
+//! Performs effects: fetch, files, environment, state. Nothing is reached that was not granted.
+//!
+//! [`LocalHost`] is the [`executor::Host`] of this machine. Each family of operations has its own file; others are
+//! registered from outside as [`Operations`]. Every access goes through one [`Gate`], and whatever is shown or asked
+//! goes through one [`Screen`]; this crate itself writes to no terminal and reads no configuration.
+
+pub mod answers;
+mod args;
+mod fetch;
+mod files;
+mod gate;
+mod local;
+pub mod permissions;
+mod process;
+mod screen;
+mod state;
+
+pub use fetch::{Resolve, SystemResolver};
+pub use gate::Gate;
+pub use local::{Builder, LocalHost, Operations};
+pub use permissions::{Access, Grants, Permissions};
+pub use process::Facts;
+pub use screen::{NoScreen, PermissionRequest, Reply, Screen};
+
+/// The failure of an operation that nobody performs.
+pub(crate) fn unknown(op: &str) -> run::Failure {
+    run::Failure::with_code(
+        "Error",
+        "ERR_UNKNOWN_OPERATION",
+        format!("{op:?} is not an operation of this host: the program may have been made for a newer version"),
+    )
+}

@@ -1,0 +1,165 @@
+//! The host of this machine: finds who performs an operation.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use executor::{CallContext, Host};
+use run::{Ask, Effect, EffectClass, Outcome, Payload, RunId};
+
+use crate::fetch::{Fetch, Resolve, SystemResolver};
+use crate::gate::Gate;
+use crate::permissions::Permissions;
+use crate::process::Facts;
+use crate::screen::{NoScreen, Screen};
+use crate::state::States;
+use crate::{fetch, files, process, state};
+
+/// Operations that another crate performs, registered by the beginning of their names (`runs.`, `tools.`). Who needs
+/// permissions asks the [`Gate`] that the host was built with.
+#[async_trait]
+pub trait Operations: Send + Sync + 'static {
+    /// What performing `op` does to the world; see [`Host::class`].
+    fn class(&self, op: &str, args: &Payload) -> EffectClass;
+
+    /// Performs `op`; see [`Host::perform`].
+    async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome;
+}
+
+/// Performs the operations of `ABI.md` on this machine.
+pub struct LocalHost {
+    gate: Arc<Gate>,
+    screen: Arc<dyn Screen>,
+    facts: Facts,
+    states: States,
+    fetch: Fetch,
+    others: Vec<(String, Arc<dyn Operations>)>,
+    value: usize,
+}
+
+/// Puts a [`LocalHost`] together.
+pub struct Builder {
+    home: PathBuf,
+    permissions: Permissions,
+    screen: Arc<dyn Screen>,
+    facts: Option<Facts>,
+    resolver: Arc<dyn Resolve>,
+    others: Vec<(String, Arc<dyn Operations>)>,
+    value: usize,
+}
+
+impl LocalHost {
+    /// A host that keeps state below `home`. Unless more is said it grants nothing and nobody is in front of it.
+    pub fn builder(home: impl Into<PathBuf>) -> Builder {
+        Builder {
+            home: home.into(),
+            permissions: Permissions::none(),
+            screen: Arc::new(NoScreen),
+            facts: None,
+            resolver: Arc::new(SystemResolver),
+            others: Vec::new(),
+            value: run::limits::Limits::default().value,
+        }
+    }
+
+    /// What decides on accesses; for operations of other crates.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    fn other(&self, op: &str) -> Option<&Arc<dyn Operations>> {
+        self.others.iter().find(|(prefix, _)| op.starts_with(prefix.as_str())).map(|(_, operations)| operations)
+    }
+}
+
+impl Builder {
+    /// What runs may reach.
+    pub fn permissions(mut self, permissions: Permissions) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
+    /// Who is shown emits and is asked.
+    pub fn screen(mut self, screen: Arc<dyn Screen>) -> Self {
+        self.screen = screen;
+        self
+    }
+
+    /// What `process.info` and `env.*` tell; this process's own otherwise.
+    pub fn facts(mut self, facts: Facts) -> Self {
+        self.facts = Some(facts);
+        self
+    }
+
+    /// Who turns names into addresses; the system otherwise.
+    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// Adds operations whose names begin with `prefix`. What is registered goes before what is built in, and what was
+    /// registered earlier before what came later.
+    pub fn operations(mut self, prefix: impl Into<String>, operations: Arc<dyn Operations>) -> Self {
+        self.others.push((prefix.into(), operations));
+        self
+    }
+
+    /// The longest value that an operation gives back, in bytes (`Limits::value`).
+    pub fn value_limit(mut self, bytes: usize) -> Self {
+        self.value = bytes;
+        self
+    }
+
+    /// The host.
+    pub fn build(self) -> LocalHost {
+        let gate = Arc::new(Gate::new(self.permissions, self.screen.clone()));
+        LocalHost {
+            fetch: Fetch::new(gate.clone(), self.resolver, self.value),
+            gate,
+            screen: self.screen,
+            facts: self.facts.unwrap_or_else(Facts::of_this_process),
+            states: States::new(self.home.join("state")),
+            others: self.others,
+            value: self.value,
+        }
+    }
+}
+
+#[async_trait]
+impl Host for LocalHost {
+    fn class(&self, op: &str, args: &Payload) -> EffectClass {
+        if let Some(other) = self.other(op) {
+            return other.class(op, args);
+        }
+        match op {
+            "fetch" => fetch::class(args),
+            "process.info" | "env.get" | "env.list" | "state.load" => EffectClass::Read,
+            op if op.starts_with("fs.") => files::class(op),
+            _ => EffectClass::Write,
+        }
+    }
+
+    async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome {
+        if let Some(other) = self.other(&op) {
+            return other.clone().perform(context, op, args).await;
+        }
+        match &*op {
+            "fetch" => self.fetch.perform(&context, args).await,
+            "process.info" => process::info(&self.gate, &self.facts),
+            "env.get" => process::get(&self.gate, &self.facts, &context, &args).await,
+            "env.list" => process::list(&self.gate, &self.facts),
+            "state.load" => state::load(&self.states, &args),
+            "state.save" => state::save(&self.states, args).await,
+            op if op.starts_with("fs.") => files::perform(&self.gate, &context, op, args, self.value).await,
+            op => Err(crate::unknown(op)),
+        }
+    }
+
+    async fn ask(self: Arc<Self>, context: CallContext, ask: Ask) -> Option<Outcome> {
+        self.screen.ask(&context, &ask).await
+    }
+
+    fn show(&self, run: &RunId, emit: &Effect) {
+        self.screen.show(run, emit);
+    }
+}
