@@ -20,7 +20,7 @@ const commands = {
     const n = 2000;
     const times = await timed(4, () => executeStatefulGenerator(() => checkpoints(n), { ...config, runsDir }));
     // The first round warms the just-in-time compiler.
-    report('checkpoint.process', percentile(times.slice(1), 0.5) / n, 'ms');
+    report('steps.checkpoint', percentile(times.slice(1), 0.5) / n, 'ms');
     if (!dir) rmSync(runsDir, { recursive: true });
   },
 

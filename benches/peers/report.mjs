@@ -24,7 +24,7 @@ export async function timed(rounds, work, before = () => {}) {
 
 /** The three rows of sequential durable steps, from the milliseconds of each step. */
 export function reportSteps(times) {
-  report('step.disk', percentile(times, 0.5), 'ms');
-  report('step.disk.p99', percentile(times, 0.99), 'ms');
-  report('step.disk.rate', (1000 * times.length) / times.reduce((a, b) => a + b, 0), 'per_s');
+  report('steps.disk', percentile(times, 0.5), 'ms');
+  report('steps.disk.p99', percentile(times, 0.99), 'ms');
+  report('steps.disk.rate', (1000 * times.length) / times.reduce((a, b) => a + b, 0), 'per_s');
 }

@@ -15,6 +15,6 @@ def percentile(values, p):
 
 def report_steps(seconds):
     """The three rows of sequential durable steps, from the seconds of each step."""
-    report("step.disk", percentile(seconds, 0.5), "s")
-    report("step.disk.p99", percentile(seconds, 0.99), "s")
-    report("step.disk.rate", len(seconds) / sum(seconds), "per_s")
+    report("steps.disk", percentile(seconds, 0.5), "s")
+    report("steps.disk.p99", percentile(seconds, 0.99), "s")
+    report("steps.disk.rate", len(seconds) / sum(seconds), "per_s")

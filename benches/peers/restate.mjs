@@ -112,7 +112,7 @@ try {
     const start = performance.now();
     await Promise.all(Array.from({ length: WORKFLOWS }, () => post(ingress, '/bench/steps', STEPS)));
     const seconds = (performance.now() - start) / 1000;
-    if (counts) report('steps.concurrent.disk', (WORKFLOWS * STEPS) / seconds, 'per_s');
+    if (counts) report('steps.concurrent', (WORKFLOWS * STEPS) / seconds, 'per_s');
   }
 } catch (error) {
   process.stderr.write(`${error.message}\n`);

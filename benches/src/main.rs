@@ -1,2 +1,103 @@
-//! Placeholder.
-fn main() {}
+//! Ours and the peers, side by side, in one run. `benches/run` installs the peers, builds, and starts this.
+
+mod floors;
+mod logs;
+mod machine;
+mod measure;
+mod native;
+mod ours;
+mod peers;
+mod plan;
+mod process;
+mod results;
+mod rows;
+mod table;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+use crate::{ours::Ours, peers::Peers, plan::Plan, results::Results, table::Frame};
+
+/// Measures ours and the peers in turn and prints a table.
+#[derive(Parser)]
+struct Args {
+    /// The benches folder.
+    #[arg(long, default_value = "benches")]
+    folder: PathBuf,
+    /// The binary to measure.
+    #[arg(long, default_value = "target/release/quicksave")]
+    quicksave: PathBuf,
+    /// Where files are made; on the disk that is to be measured.
+    #[arg(long, default_value = "target")]
+    scratch: PathBuf,
+    /// Only these groups of rows.
+    #[arg(long, value_delimiter = ',', value_parser = rows::groups())]
+    only: Vec<String>,
+    /// Write the page to this file.
+    #[arg(long, conflicts_with = "only")]
+    write: Option<PathBuf>,
+    /// The commit that is measured.
+    #[arg(long, default_value = "unknown")]
+    commit: String,
+    /// The day.
+    #[arg(long, default_value = "unknown")]
+    date: String,
+    /// Holds so many waiting runs and prints the memory of this process: a row's own process.
+    #[arg(long, hide = true)]
+    waiting: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    match bench(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("bench: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Names the file in its error.
+fn at(what: &Path) -> impl FnOnce(std::io::Error) -> String {
+    move |e| format!("{}: {e}", what.display())
+}
+
+fn bench(args: &Args) -> Result<(), String> {
+    let folder = args.folder.canonicalize().map_err(at(&args.folder))?;
+    fs::create_dir_all(&args.scratch).map_err(at(&args.scratch))?;
+    let parent = args.scratch.canonicalize().map_err(at(&args.scratch))?;
+    let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(parent).map_err(at(&args.scratch))?;
+    // Commands are started in the scratch folder.
+    let quicksave = std::path::absolute(&args.quicksave).map_err(at(&args.quicksave))?;
+
+    if let Some(runs) = args.waiting {
+        println!("{}", ours::wait_here(scratch.path(), runs)?);
+        return Ok(());
+    }
+    let before = machine::load();
+    let mut plan = Plan {
+        ours: Ours::new(&quicksave, &folder.join("programs"), scratch.path()),
+        peers: Peers::new(&folder.join("peers"), scratch.path()),
+        scratch: scratch.path(),
+        results: Results::default(),
+    };
+    for group in rows::groups() {
+        if args.only.is_empty() || args.only.iter().any(|only| only == group) {
+            eprintln!("{group} …");
+            plan.group(group)?;
+        }
+    }
+    print!("{}", table::terminal(&args.only, &plan.results));
+    if let Some(page) = &args.write {
+        let mut facts = machine::facts(scratch.path(), &plan.peers);
+        facts.push(format!("load before the run {before}, after it {}", machine::load()));
+        let frame = Frame { commit: args.commit.clone(), date: args.date.clone(), facts };
+        fs::write(page, table::markdown(&frame, &plan.results)).map_err(at(page))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Who is measured when: group by group, in each the floors, ours and the peers, one after the other.
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+use crate::{
+    floors, logs,
+    measure::{Measure, Outcome, median, percentile, rate},
+    native,
+    ours::Ours,
+    peers::Peers,
+    process,
+    results::Results,
+    rows::{
+        DBOS, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, NATIVE, NODE, PHOTON, QUICKJS_WASI, RESTATE, ROWS, Row,
+    },
+};
+
+/// How many runs are listed.
+const LISTED: u64 = 10_000;
+
+/// Everything a group needs.
+pub struct Plan<'a> {
+    /// Our own side.
+    pub ours: Ours,
+    /// The others.
+    pub peers: Peers,
+    /// Where files are made.
+    pub scratch: &'a Path,
+    /// What was measured.
+    pub results: Results,
+}
+
+impl Plan<'_> {
+    /// Measures every row of a group.
+    pub fn group(&mut self, group: &str) -> Result<(), String> {
+        let scratch = self.scratch.to_string_lossy().into_owned();
+        match group {
+            "start" => {
+                self.ours(group);
+                self.peer(QUICKJS_WASI, group, &["start"]);
+                self.results.peer("start.vm", NATIVE, None, native::start());
+                self.results.peer("start.process", NODE, None, node());
+            }
+            "steps" => {
+                self.floors();
+                self.peer(FLOOR_SQLITE, group, &[&scratch]);
+                self.ours(group);
+                for peer in [RESTATE, DBOS, LANGGRAPH] {
+                    self.peer(peer, group, &[&scratch]);
+                }
+                self.peer(PHOTON, group, &["checkpoint", &format!("{scratch}/photon-checkpoints")]);
+            }
+            "snapshot" | "cpu" => {
+                self.ours(group);
+                self.peer(QUICKJS_WASI, group, &[group]);
+                if group == "cpu" {
+                    self.results.peer("cpu.fib25", NATIVE, None, native::cpu("fib(25)"));
+                    self.results.peer("cpu.loop1e6", NATIVE, None, native::cpu("loop(1000000)"));
+                }
+            }
+            "resume" => {
+                self.ours(group);
+                self.photon_resumes()?;
+            }
+            "list" => {
+                let runs = self.ours.photon_home.join("runs");
+                logs::many(&runs, LISTED).map_err(|e| e.to_string())?;
+                self.ours(group);
+                self.peer(PHOTON, group, &["list", &runs.to_string_lossy()]);
+                let _ = fs::remove_dir_all(&self.ours.photon_home);
+            }
+            _ => self.ours(group),
+        }
+        Ok(())
+    }
+
+    fn ours(&mut self, group: &str) {
+        for row in ROWS.iter().filter(|row| row.group() == group) {
+            let outcome = self.ours.measure(row.id);
+            self.results.ours(row.id, outcome);
+        }
+    }
+
+    /// Runs a peer's program; a failure is noted in every row of the group that it should have.
+    fn peer(&mut self, peer: &'static str, group: &str, args: &[&str]) {
+        eprintln!("  {peer}");
+        let rows = || ROWS.iter().filter(|row| row.group() == group && row.peers.contains(&peer));
+        match self.peers.measure(peer, args) {
+            Ok(values) => {
+                for value in values {
+                    if let Some(row) = rows().find(|row| row.id == value.row) {
+                        self.results.peer(row.id, peer, value.label, value.outcome);
+                    }
+                }
+            }
+            Err(why) => {
+                for row in rows() {
+                    self.results.peer(row.id, peer, None, Err(why.clone()));
+                }
+            }
+        }
+    }
+
+    fn floors(&mut self) {
+        let synced = floors::appends(self.scratch, 400, true);
+        let of = |make: &dyn Fn(&[Duration]) -> Measure| synced.as_deref().map(make).map_err(Clone::clone);
+        self.results.peer("steps.disk", FLOOR_SYNC, None, of(&median));
+        self.results.peer("steps.disk.p99", FLOOR_SYNC, None, of(&|times| percentile(times, 0.99)));
+        self.results.peer("steps.disk.rate", FLOOR_SYNC, None, of(&rate));
+        let written = floors::appends(self.scratch, 5_000, false).map(|times| median(&times));
+        self.results.peer("steps.checkpoint", FLOOR_WRITE, None, written.clone());
+        self.results.peer("steps.process", FLOOR_WRITE, None, written);
+    }
+
+    fn photon_resumes(&mut self) -> Result<(), String> {
+        let folder = self.scratch.join("photon-resume");
+        let dir = folder.to_string_lossy().into_owned();
+        for row in ROWS.iter().filter(|row| row.group() == "resume") {
+            let checkpoints: u64 = row.id.rsplit('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+            logs::interrupted(&folder, checkpoints).map_err(|e| e.to_string())?;
+            if row.id.contains("process") {
+                let outcome = self.photon_process(&folder, checkpoints);
+                self.results.peer(row.id, PHOTON, None, outcome);
+            } else {
+                self.peer_in(row, PHOTON, &["resume", &dir, &checkpoints.to_string()]);
+            }
+        }
+        let _ = fs::remove_dir_all(&folder);
+        Ok(())
+    }
+
+    /// Runs a peer's program for one row.
+    fn peer_in(&mut self, row: &'static Row, peer: &'static str, args: &[&str]) {
+        let found = self.peers.measure(peer, args);
+        let found =
+            found.and_then(|values| values.into_iter().find(|v| v.row == row.id).ok_or("it printed nothing".into()));
+        let outcome = found.and_then(|value| value.outcome);
+        self.results.peer(row.id, peer, None, outcome);
+    }
+
+    /// A node process that resumes a copy of the log, from start to end.
+    fn photon_process(&self, folder: &Path, checkpoints: u64) -> Outcome {
+        let (dir, n) = (folder.to_string_lossy(), checkpoints.to_string());
+        let mut times = Vec::new();
+        for round in 0..5 {
+            let run = format!("process-{n}-{round}");
+            let log = |name: &str| folder.join(format!("{name}.jsonl"));
+            fs::copy(log(&format!("resume-{n}")), log(&run)).map_err(|e| e.to_string())?;
+            let mut command = self.peers.command(PHOTON, &["resume-once", &dir, &run, &n])?;
+            let done = process::run(&mut command, Duration::from_secs(60))?;
+            if done.code != Some(0) {
+                return Err(done.complaint());
+            }
+            times.push(done.time);
+        }
+        Ok(median(&times))
+    }
+}
+
+/// What a whole process costs on node.
+fn node() -> Outcome {
+    let once = |_| process::run(Command::new("node").args(["-e", "console.log(1)"]), Duration::from_secs(10));
+    let done: Result<Vec<_>, _> = (0..10).map(once).collect();
+    Ok(median(&done?.iter().map(|done| done.time).collect::<Vec<_>>()))
+}

@@ -1,0 +1,253 @@
+//! The rows of the table: what is measured, who is compared with, and what we aim at.
+
+use crate::measure::Measure;
+
+/// One row.
+pub struct Row {
+    /// Its name in peers' output and in `--only`; the part before the dot is its group.
+    pub id: &'static str,
+    /// What is measured, for people.
+    pub what: &'static str,
+    /// Whether a sync to disk is part of it.
+    pub fsync: &'static str,
+    /// Who has the row, besides us; in order of appearance.
+    pub peers: &'static [&'static str],
+    /// What we aim at.
+    pub aims: &'static [Aim],
+}
+
+/// What we aim at in a row.
+pub enum Aim {
+    /// Less than (or equal to) this value.
+    Under(Measure),
+    /// At most so many times another value, where less is better.
+    AtMost(f64, Ref),
+    /// So many times better than another value.
+    Better(f64, Ref),
+}
+
+/// Another value of the same run.
+pub enum Ref {
+    /// This peer's value in the same row.
+    Peer(&'static str),
+    /// The best value of a peer in the same row; floors are no peers.
+    BestPeer,
+    /// This peer's value in another row.
+    PeerIn(&'static str, &'static str),
+    /// Our own value in another row.
+    Ours(&'static str),
+}
+
+/// A bare write and fdatasync.
+pub const FLOOR_SYNC: &str = "floor: 150-byte write + fdatasync";
+/// A bare write.
+pub const FLOOR_WRITE: &str = "floor: 150-byte write";
+/// One SQLite commit.
+pub const FLOOR_SQLITE: &str = "floor: SQLite commit (WAL, FULL)";
+/// QuickJS-ng as a native library.
+pub const NATIVE: &str = "QuickJS-ng native";
+/// The system that seed 001 describes.
+pub const PHOTON: &str = "photon-core";
+/// QuickJS-ng in WebAssembly on node.
+pub const QUICKJS_WASI: &str = "quickjs-wasi";
+/// Restate's server and SDK.
+pub const RESTATE: &str = "Restate";
+/// DBOS on SQLite.
+pub const DBOS: &str = "DBOS + SQLite";
+/// LangGraph on SQLite.
+pub const LANGGRAPH: &str = "LangGraph + SqliteSaver";
+/// Node itself.
+pub const NODE: &str = "node -e";
+
+const STEPS: &[&str] = &[FLOOR_SYNC, FLOOR_SQLITE, RESTATE, DBOS, LANGGRAPH];
+const SYNC: &str = "each step";
+const NO_SYNC: &str = "none";
+const NOT_CONCERNED: &str = "–";
+
+const fn seconds(value: f64) -> Measure {
+    Measure { value, unit: crate::measure::Unit::Seconds }
+}
+
+/// Every row, in the order in which it is shown; a group's rows stand together.
+pub const ROWS: &[Row] = &[
+    Row {
+        id: "start.vm",
+        what: "fresh VM and `1+1`, in process",
+        fsync: NOT_CONCERNED,
+        peers: &[QUICKJS_WASI, NATIVE],
+        aims: &[Aim::Under(seconds(0.2e-3))],
+    },
+    Row {
+        id: "start.process",
+        what: "`quicksave code 'return 1'`, whole process",
+        fsync: "as it comes",
+        peers: &[NODE],
+        aims: &[Aim::Under(seconds(30e-3))],
+    },
+    Row {
+        id: "steps.disk",
+        what: "sequential durable step, p50",
+        fsync: SYNC,
+        peers: STEPS,
+        aims: &[Aim::AtMost(2.0, Ref::Peer(FLOOR_SYNC))],
+    },
+    Row { id: "steps.disk.p99", what: "sequential durable step, p99", fsync: SYNC, peers: STEPS, aims: &[] },
+    Row { id: "steps.disk.rate", what: "sequential durable steps", fsync: SYNC, peers: STEPS, aims: &[] },
+    Row {
+        id: "steps.concurrent",
+        what: "durable steps, 64 runs at once",
+        fsync: "shared",
+        peers: &[RESTATE, DBOS, LANGGRAPH],
+        aims: &[Aim::Better(2.0, Ref::BestPeer)],
+    },
+    Row {
+        id: "steps.checkpoint",
+        what: "checkpoint, 100 B of state",
+        fsync: NO_SYNC,
+        peers: &[FLOOR_WRITE, PHOTON],
+        aims: &[Aim::AtMost(0.5, Ref::Peer(PHOTON))],
+    },
+    Row {
+        id: "steps.process",
+        what: "sequential step",
+        fsync: NO_SYNC,
+        peers: &[FLOOR_WRITE],
+        aims: &[Aim::AtMost(0.5, Ref::PeerIn(PHOTON, "steps.checkpoint"))],
+    },
+    Row {
+        id: "snapshot.size",
+        what: "snapshot of a suspended generator with locals, size",
+        fsync: NOT_CONCERNED,
+        peers: &[QUICKJS_WASI],
+        aims: &[Aim::Under(Measure { value: 8_000.0, unit: crate::measure::Unit::Bytes })],
+    },
+    Row {
+        id: "snapshot.time",
+        what: "the time to take that snapshot",
+        fsync: NOT_CONCERNED,
+        peers: &[QUICKJS_WASI],
+        aims: &[Aim::Under(seconds(0.5e-3))],
+    },
+    Row {
+        id: "snapshot.restore",
+        what: "the time to restore it",
+        fsync: NOT_CONCERNED,
+        peers: &[QUICKJS_WASI],
+        aims: &[],
+    },
+    resume("resume.10", "resume after 10 checkpoints, in process", &[]),
+    resume("resume.1000", "resume after 10³ checkpoints, in process", &[Aim::AtMost(1.5, Ref::Ours("resume.10"))]),
+    resume(
+        "resume.100000",
+        "resume after 10⁵ checkpoints, in process",
+        &[Aim::AtMost(1.5, Ref::Ours("resume.10")), Aim::Better(20.0, Ref::Peer(PHOTON))],
+    ),
+    resume("resume.process.10", "resume after SIGKILL behind 10 checkpoints, whole process", &[]),
+    resume(
+        "resume.process.1000",
+        "the same behind 10³ checkpoints",
+        &[Aim::AtMost(1.5, Ref::Ours("resume.process.10"))],
+    ),
+    resume(
+        "resume.process.100000",
+        "the same behind 10⁵ checkpoints",
+        &[Aim::AtMost(1.5, Ref::Ours("resume.process.10")), Aim::Better(20.0, Ref::PeerIn(PHOTON, "resume.100000"))],
+    ),
+    Row {
+        id: "list.cold",
+        what: "list 10,000 runs, the first time (ours: whole process)",
+        fsync: NOT_CONCERNED,
+        peers: &[PHOTON],
+        aims: &[Aim::Better(10.0, Ref::Peer(PHOTON))],
+    },
+    Row {
+        id: "list.warm",
+        what: "list 10,000 runs, again (ours: whole process)",
+        fsync: NOT_CONCERNED,
+        peers: &[PHOTON],
+        aims: &[Aim::Better(10.0, Ref::Peer(PHOTON))],
+    },
+    Row {
+        id: "cpu.fib25",
+        what: "CPU: fib(25)",
+        fsync: NOT_CONCERNED,
+        peers: &[QUICKJS_WASI, NATIVE],
+        aims: &[Aim::AtMost(2.0, Ref::Peer(NATIVE))],
+    },
+    Row {
+        id: "cpu.loop1e6",
+        what: "CPU: loop of 10⁶ steps",
+        fsync: NOT_CONCERNED,
+        peers: &[QUICKJS_WASI, NATIVE],
+        aims: &[Aim::AtMost(2.0, Ref::Peer(NATIVE))],
+    },
+    Row {
+        id: "waiting.100",
+        what: "memory of the process with 100 waiting runs, evicted",
+        fsync: NOT_CONCERNED,
+        peers: &[],
+        aims: &[],
+    },
+    Row {
+        id: "waiting.10000",
+        what: "the same with 10,000",
+        fsync: NOT_CONCERNED,
+        peers: &[],
+        aims: &[Aim::AtMost(1.1, Ref::Ours("waiting.100"))],
+    },
+];
+
+const fn resume(id: &'static str, what: &'static str, aims: &'static [Aim]) -> Row {
+    Row { id, what, fsync: NOT_CONCERNED, peers: &[PHOTON], aims }
+}
+
+impl Row {
+    /// The group that `--only` names.
+    pub fn group(&self) -> &'static str {
+        self.id.split_once('.').map_or(self.id, |(group, _)| group)
+    }
+
+    /// Whether this name is a floor: something no durable system can go below.
+    pub fn is_floor(peer: &str) -> bool {
+        peer.starts_with("floor:")
+    }
+}
+
+/// The groups, in order.
+pub fn groups() -> Vec<&'static str> {
+    let mut groups: Vec<_> = ROWS.iter().map(Row::group).collect();
+    groups.dedup();
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_groups_stand_together() {
+        let mut ids: Vec<_> = ROWS.iter().map(|row| row.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), ROWS.len());
+        let mut groups = groups();
+        groups.sort_unstable();
+        let before = groups.len();
+        groups.dedup();
+        assert_eq!(groups.len(), before);
+    }
+
+    #[test]
+    fn aims_name_rows_and_peers_that_exist() {
+        let row = |id: &str| ROWS.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no row {id}"));
+        for aim in ROWS.iter().flat_map(|own| own.aims.iter().map(move |aim| (own, aim))) {
+            let (Aim::AtMost(_, to) | Aim::Better(_, to)) = aim.1 else { continue };
+            match to {
+                Ref::Peer(peer) => assert!(aim.0.peers.contains(peer), "{}", aim.0.id),
+                Ref::PeerIn(peer, id) => assert!(row(id).peers.contains(peer)),
+                Ref::Ours(id) => assert_ne!(row(id).id, aim.0.id),
+                Ref::BestPeer => assert!(aim.0.peers.iter().any(|peer| !Row::is_floor(peer))),
+            }
+        }
+    }
+}
