@@ -143,7 +143,7 @@ impl JournalStore for FileStore {
 
     fn sync(&self, lease: &Lease) -> BoxFuture<'static, Result<(), StoreError>> {
         match driver(lease) {
-            Ok(driver) if !driver.needs_sync() => ready(Ok(())).boxed(),
+            Ok(driver) if !driver.needs_sync() => ready(driver.current()).boxed(),
             // Begun at once, not when it is first polled: syncs of many runs then share the disk's work.
             Ok(driver) => blocking::run(move || driver.sync()).boxed(),
             Err(error) => ready(Err(error)).boxed(),
