@@ -1,0 +1,118 @@
+//! Rust workflows: steps once, whatever happens.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use quicksave::{Context, Error, Finished, Quicksave, executor::SnapshotPolicy, store::memory::MemoryStore};
+
+#[derive(Clone, Default)]
+struct Counts {
+    steps: Arc<AtomicU32>,
+    calls: Arc<AtomicU32>,
+}
+
+fn open(store: &Arc<MemoryStore>, counts: &Counts, version: &str, snapshots: SnapshotPolicy) -> Quicksave {
+    let (restoring, replaying, failing) = (counts.clone(), counts.clone(), counts.clone());
+    Quicksave::builder()
+        .stores(store.clone(), store.clone())
+        .configure(move |config| config.snapshots = snapshots)
+        .workflow("sum", version, move |cx: Context, upto: u32| sum(cx, upto, restoring.clone()))
+        .workflow("plain", version, move |cx: Context, (): ()| plain(cx, replaying.clone()))
+        .workflow("fails", version, move |cx: Context, (): ()| {
+            let counts = failing.clone();
+            async move {
+                cx.step("one", async move { Ok(counts.steps.fetch_add(1, Ordering::SeqCst)) }).await?;
+                cx.step::<(), _>("bad", async { Err(Error::new("no luck")) }).await
+            }
+        })
+        .open()
+        .unwrap()
+}
+
+/// Adds 1..=upto, asking a person half-way; goes on from its checkpoints.
+async fn sum(cx: Context, upto: u32, counts: Counts) -> Result<u32, Error> {
+    counts.calls.fetch_add(1, Ordering::SeqCst);
+    let (mut next, mut total): (u32, u32) = cx.restored()?.unwrap_or((1, 0));
+    while next <= upto {
+        if next == upto / 2 {
+            let sure: bool = cx.ask("confirm", "go on?").await?;
+            assert!(!sure);
+        }
+        let (counts, k) = (counts.clone(), next);
+        total += cx.step("add", async move { Ok(k + 0 * counts.steps.fetch_add(1, Ordering::SeqCst)) }).await?;
+        next += 1;
+        cx.checkpoint(&(next, total)).await?;
+    }
+    Ok(total)
+}
+
+/// Concurrent steps, a race, randomness; replayed from the start.
+async fn plain(cx: Context, counts: Counts) -> Result<(u32, u64), Error> {
+    let step = |k: u32| {
+        let counts = counts.clone();
+        cx.step("one", async move {
+            tokio::time::sleep(Duration::from_millis(u64::from(5 - k))).await;
+            Ok(k + 0 * counts.steps.fetch_add(1, Ordering::SeqCst))
+        })
+    };
+    let joined = futures::future::try_join_all((0..5).map(step)).await?;
+    tokio::select! {
+        () = cx.sleep(Duration::from_secs(3600)) => unreachable!("the shorter sleep ends first"),
+        () = cx.sleep(Duration::from_millis(1)) => {}
+    }
+    let random = cx.random();
+    let (): () = cx.signal("go").await?;
+    Ok((joined.iter().sum(), random))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workflow_goes_on_from_its_checkpoints_or_replays_and_steps_run_once() {
+    for snapshots in [SnapshotPolicy::Always, SnapshotPolicy::Never] {
+        let (store, counts) = (Arc::new(MemoryStore::new()), Counts::default());
+        let first = open(&store, &counts, "1", snapshots);
+        let handle = first.start("sum", &10u32).await.unwrap();
+        let run = handle.id().clone();
+        assert!(matches!(handle.finished().await.unwrap(), Finished::Waiting(_)));
+        // Another process.
+        let second = open(&store, &counts, "1", snapshots);
+        second.answer(&run, None, &false).await.unwrap();
+        assert_eq!(second.resume(&run).await.unwrap().result::<u32>().await.unwrap(), 55);
+        assert_eq!(second.resume(&run).await.unwrap().result::<u32>().await.unwrap(), 55);
+        assert_eq!(counts.steps.load(Ordering::SeqCst), 10);
+        assert_eq!(counts.calls.load(Ordering::SeqCst), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_steps_races_and_signals_replay_the_same() {
+    let (store, counts) = (Arc::new(MemoryStore::new()), Counts::default());
+    let first = open(&store, &counts, "1", SnapshotPolicy::WhenItPays);
+    let handle = first.start("plain", &()).await.unwrap();
+    let run = handle.id().clone();
+    assert!(matches!(handle.finished().await.unwrap(), Finished::Waiting(_)));
+    let second = open(&store, &counts, "1", SnapshotPolicy::WhenItPays);
+    second.signal(&run, "go", &()).await.unwrap();
+    let (sum, random) = second.resume(&run).await.unwrap().result::<(u32, u64)>().await.unwrap();
+    assert_eq!((sum, counts.steps.load(Ordering::SeqCst)), (10, 5));
+    assert_ne!(random, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_version_is_refused_and_a_failed_step_fails_the_run() {
+    let (store, counts) = (Arc::new(MemoryStore::new()), Counts::default());
+    let first = open(&store, &counts, "1", SnapshotPolicy::WhenItPays);
+    let handle = first.start("fails", &()).await.unwrap();
+    let run = handle.id().clone();
+    assert!(matches!(handle.result::<()>().await, Err(Error::Failed(message)) if message == "no luck"));
+    assert!(matches!(first.start("nope", &()).await, Err(Error::Unknown(_))));
+    let second = open(&store, &counts, "2", SnapshotPolicy::WhenItPays);
+    let refused = second.retry(&run).await.err().expect("another version").to_string();
+    assert!(refused.contains("version \"1\""), "{refused}");
+    assert!(first.retry(&run).await.unwrap().result::<()>().await.is_err());
+    assert_eq!(counts.steps.load(Ordering::SeqCst), 2);
+}
