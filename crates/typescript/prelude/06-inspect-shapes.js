@@ -265,6 +265,7 @@ function errorShape(cx, value, name, tag, keys, depth) {
 
 /** The class's name belongs in the header, whatever `name` says. */
 function nameInStack(stack, error, className) {
+  if (error instanceof DOMException) return stack.replace(/^\w+/, (word) => `DOMException [${word}]`);
   let name = 'Error';
   try { name = error.name === undefined ? 'Error' : String(error.name); } catch { /* a throwing getter */ }
   const wanted = className ?? name;
