@@ -10,7 +10,7 @@
 
 pub mod both;
 pub mod checkpoints;
-
+mod faulty;
 mod fixture;
 pub mod history;
 pub mod journal;
@@ -18,5 +18,5 @@ pub mod leases;
 pub mod messages;
 mod suites;
 
-
+pub use faulty::{Counts, Death, Fault, Faulty, Plan};
 pub use fixture::{Fixture, block_on, driver, run_id};
