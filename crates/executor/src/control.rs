@@ -13,7 +13,7 @@ use crate::ExecError;
 
 /// A message to a run's driver; the body of `store::Message`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum Request {
     /// Answer an ask.
     Answer {

@@ -259,19 +259,7 @@ impl Driven {
             let detail = format!("the journal holds a result (`{}`) of an effect that the program never asked for", body.kind());
             return Err(ExecError::Diverged { run: self.run.clone(), n, detail });
         }
-        if let Some(Effect::Signal { name }) = self.state.pending.get(&n) {
-            let name = name.clone();
-            self.state.take_signal(&name);
-        }
-        if let (Body::Result { op: Some(held), args: Some(args), .. }, Some(Effect::Call { op, args: asked })) =
-            (body, self.state.pending.get(&n))
-        {
-            let args = self.fetch(&args.clone())?;
-            if held != op || args != *asked {
-                let detail = format!("the journal holds a result of `{held}`; the program asked for `{op}`, or with something else");
-                return Err(ExecError::Diverged { run: self.run.clone(), n, detail });
-            }
-        }
+        self.check_recorded(n, body)?;
         self.state.delivered(n);
         match body {
             Body::Answer { value: value @ Value::Beside(_), .. } => Ok(Ok(self.fetch(value)?.json.into())),
@@ -279,6 +267,36 @@ impl Driven {
             Body::Result { outcome: Err(failure), .. } => Ok(Err(failure.clone())),
             _ => Ok(Ok(run::Payload::null())),
         }
+    }
+
+    /// Compares a recorded result with the effect that the program asked for under this number.
+    fn check_recorded(&mut self, n: u64, body: &Body) -> Result<(), ExecError> {
+        // An effect that was withdrawn after its result was recorded is pending no more.
+        let Some(effect) = self.state.pending.get(&n).cloned() else { return Ok(()) };
+        let held = match body {
+            Body::Result { op: Some(op), args: Some(args), .. } => Some((op.as_str(), self.fetch(args)?)),
+            _ => None,
+        };
+        let same = match (&effect, body, &held) {
+            (Effect::Timer { due }, Body::Timer { due: held, .. }, _) => due == held,
+            (Effect::Signal { name }, _, Some(("signal", args))) => {
+                self.state.take_signal(name);
+                args.json.to::<String>().is_ok_and(|held| held == *name)
+            }
+            (Effect::Call { op, args }, Body::Result { .. }, Some((held, held_args))) => op == held && args == held_args,
+            // These have entries of their own, compared when they were asked for.
+            (Effect::Call { .. }, Body::Result { op: None, .. }, _) => true,
+            (Effect::Ask(_), Body::Answer { .. } | Body::Result { op: None, .. }, _) => true,
+            (Effect::Checkpoint { .. }, Body::Checkpoint { .. }, _) => true,
+            _ => false,
+        };
+        if same {
+            return Ok(());
+        }
+        let held = held.map_or_else(|| body.kind().to_owned(), |(op, args)| format!("{op} {}", args.json.get()));
+        let asked = effect.kind();
+        let detail = format!("the journal holds a result of `{held}`; the program asked for `{asked}`, or with something else");
+        Err(ExecError::Diverged { run: self.run.clone(), n, detail })
     }
 
     fn fetch(&self, value: &Value) -> Result<run::Payload, ExecError> {
@@ -311,7 +329,7 @@ impl Driven {
             self.fresh.extend(asked.fresh);
             return Ok(());
         }
-        if checkpoint && self.config.snapshots == SnapshotPolicy::Always {
+        if checkpoint && (self.config.snapshots == SnapshotPolicy::Always || self.snapshot_pays()) {
             self.snapshot()?;
         }
         for n in asked.begin {
@@ -394,7 +412,11 @@ impl Driven {
                     Err(failure) => Body::Result { n, op: None, args: None, sync: false, outcome: Err(failure.clone()) },
                 }
             }
-            Effect::Timer { .. } => Body::Timer { n },
+            Effect::Timer { due } => Body::Timer { n, due: *due },
+            Effect::Signal { name } => {
+                let (op, args) = (Some("signal".into()), Some(run::Json::of(name).expect("text is JSON").into()));
+                Body::Result { n, op, args, sync: false, outcome: outcome.clone().map(Value::from) }
+            }
             Effect::Call { op, args } if self.parts.host.class(op, args) == EffectClass::Read => {
                 let (op, args) = (Some(op.clone()), Some(args.clone().into()));
                 Body::Result { n, op, args, sync: false, outcome: outcome.clone().map(Value::from) }
@@ -598,7 +620,7 @@ impl Driven {
         let next = self.timers().map(|(due, _)| due.saturating_sub(now)).min().map(Duration::from_millis);
         if self.tasks.is_empty() && next.is_none_or(|next| next > self.config.park_after) {
             self.take_messages()?;
-            if !self.ready.is_empty() {
+            if !self.ready.is_empty() || self.control.stop_reason().is_some() {
                 return Ok(Flow::Go);
             }
             return self.park().map(Flow::End);
@@ -712,8 +734,10 @@ impl Driven {
         if self.messages_end > self.seen().at {
             return Ok(());
         }
-        self.since = Since::default();
-        crate::snapshots::save(self)
+        if crate::snapshots::save(self)? {
+            self.since = Since::default();
+        }
+        Ok(())
     }
 }
 

@@ -9,9 +9,10 @@ fn key(run: &RunId, hash: &Hash) -> String {
     format!("runs/{run}/snapshot/{hash}")
 }
 
-/// Saves the program's memory, then names it in the journal: the file is on disk before the entry.
-pub(crate) fn save(driven: &mut Driven) -> Result<(), ExecError> {
-    let Some(image) = driven.program.snapshot()? else { return Ok(()) };
+/// Saves the program's memory, then names it in the journal: the file is on disk before the entry. Gives whether the
+/// program had an image to save here.
+pub(crate) fn save(driven: &mut Driven) -> Result<bool, ExecError> {
+    let Some(image) = driven.program.snapshot()? else { return Ok(false) };
     let place = driven.seen();
     let parent = driven.state.snapshots.last().filter(|_| image.on_parent).copied();
     let depth = parent.map_or(0, |parent| parent.depth + 1);
@@ -36,7 +37,7 @@ pub(crate) fn save(driven: &mut Driven) -> Result<(), ExecError> {
         Err(error) => {
             tracing::warn!(run = %driven.run, %error, "a snapshot could not be saved");
             driven.program.forget_parent();
-            return Ok(());
+            return Ok(true);
         }
     }
     let log = driven.log.as_mut().expect("a run that is driven has a log");
@@ -50,7 +51,7 @@ pub(crate) fn save(driven: &mut Driven) -> Result<(), ExecError> {
             tracing::warn!(run = %driven.run, %error, "an old snapshot could not be removed");
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Drops snapshots so that about as many stay for each doubling of age; gives what was dropped. A snapshot goes

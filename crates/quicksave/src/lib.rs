@@ -22,7 +22,8 @@
 //! ```
 //!
 //! The function must be deterministic between its steps: no clock, randomness or I/O outside the context
-//! ([`Context::now`] and [`Context::random`] are recorded). A replay that asks for something else than the journal holds
+//! ([`Context::now`] and [`Context::random`] are recorded); and `tokio::select!` polls its branches in random order unless
+//! it begins with `biased;`. A replay that asks for something else than the journal holds
 //! stops with `diverged` and says where.
 
 mod context;

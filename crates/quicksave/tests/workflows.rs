@@ -62,6 +62,7 @@ async fn plain(cx: Context, counts: Counts) -> Result<(u32, u64), Error> {
     };
     let joined = futures::future::try_join_all((0..5).map(step)).await?;
     tokio::select! {
+        biased;
         () = cx.sleep(Duration::from_secs(3600)) => unreachable!("the shorter sleep ends first"),
         () = cx.sleep(Duration::from_millis(1)) => {}
     }

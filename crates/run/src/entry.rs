@@ -138,7 +138,7 @@ pub enum Body {
     Result {
         /// The number of the call.
         n: u64,
-        /// The operation, where no `call` line went before.
+        /// The operation, where no `call` line went before; `signal` for a message.
         op: Option<String>,
         /// What it was done with, where no `call` line went before.
         args: Option<Value>,
@@ -151,6 +151,8 @@ pub enum Body {
     Timer {
         /// The number of the timer.
         n: u64,
+        /// When it was to fire, in milliseconds since the epoch.
+        due: Millis,
     },
     /// A message came from outside.
     Signal {
@@ -309,7 +311,7 @@ impl Body {
     pub fn wakes(&self) -> Option<u64> {
         match self {
             Self::Checkpoint { n, .. } | Self::Answer { n, .. } => *n,
-            Self::Result { n, sync: false, .. } | Self::Timer { n } => Some(*n),
+            Self::Result { n, sync: false, .. } | Self::Timer { n, .. } => Some(*n),
             _ => None,
         }
     }
@@ -372,6 +374,8 @@ pub(crate) struct Line {
     hash: Option<Hash>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     len: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    due: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     seed: Option<Seed>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -495,7 +499,10 @@ impl From<&Entry> for Line {
                     Err(failure) => line.failure = Some(failure.clone()),
                 }
             }
-            Body::Timer { n } => line.n = Some(*n),
+            Body::Timer { n, due } => {
+                line.n = Some(*n);
+                line.due = Some(*due);
+            }
             Body::Signal { id, name, value } => {
                 line.id.clone_from(id);
                 line.name = Some(name.clone());
@@ -595,7 +602,10 @@ impl Line {
                     None => Ok(Self::take(self.value, self.bytes, self.reference)),
                 },
             },
-            "timer" => Body::Timer { n: self.n.ok_or_else(|| missing("n"))? },
+            "timer" => Body::Timer {
+                n: self.n.ok_or_else(|| missing("n"))?,
+                due: self.due.ok_or_else(|| missing("due"))?,
+            },
             "signal" => Body::Signal {
                 id: self.id,
                 name: self.name.ok_or_else(|| missing("name"))?,

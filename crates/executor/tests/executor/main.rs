@@ -1,0 +1,5 @@
+//! What driving a run must hold, on a scripted guest.
+
+mod machine;
+mod paths;
+mod rig;

@@ -1,0 +1,151 @@
+//! The paths of a run, one by one.
+
+use executor::{ExecError, Finished, Request, Retry, SnapshotPolicy};
+use run::{Body, Json, Status, entry::Waiting};
+
+use crate::{
+    machine::Step::{self, *},
+    rig::{Rig, seen},
+};
+
+fn all_steps() -> Vec<Vec<Step>> {
+    vec![
+        vec![Emit, Read, Checkpoint, Write, SyncRead, Timer(3), Aborted, Long(100_000), Checkpoint],
+        vec![Slow, Read, SyncWrite, Timer(1), Write, Emit, Slow],
+    ]
+}
+
+#[test]
+fn a_run_completes_and_its_recorded_result_is_given_again() {
+    let rig = Rig::new(SnapshotPolicy::WhenItPays);
+    let first = rig.start("a", &all_steps()).unwrap();
+    assert_eq!(seen(&first).len(), 1 + 7 + 6);
+    assert_eq!(rig.resume("a").unwrap(), first);
+    assert!(rig.host.performed.lock().unwrap().values().all(|times| *times == 1));
+    assert_eq!(*rig.host.shown.lock().unwrap(), ["0.1", "1.6"]);
+}
+
+#[test]
+fn a_run_waits_for_an_answer_and_goes_on() {
+    for snapshots in [SnapshotPolicy::WhenItPays, SnapshotPolicy::Never] {
+        let rig = Rig::new(snapshots);
+        let finished = rig.start("a", &vec![vec![Read, Ask, Write, Ask, Read]]).unwrap();
+        assert_eq!(finished, Finished::Waiting(vec![Waiting::Ask { id: "same".into(), message: "0.2".into() }]));
+        let id = "a".parse().unwrap();
+        for _ in 0..2 {
+            // Nothing has come: it waits on.
+            assert!(matches!(rig.resume("a").unwrap(), Finished::Waiting(_)));
+            let answer = Request::Answer { id: None, value: Json::parse("false".into()).unwrap() };
+            rig.io.block_on(rig.executor.post(&id, &answer)).unwrap();
+            rig.resume("a").unwrap();
+        }
+        let seen = seen(&rig.resume("a").unwrap());
+        assert!(seen[2].ends_with("false 0") && seen[4].ends_with("false 0"), "{seen:?}");
+        assert!(rig.host.performed.lock().unwrap().values().all(|times| *times == 1));
+    }
+}
+
+#[test]
+fn signals_are_queued_and_delivered_once() {
+    let rig = Rig::new(SnapshotPolicy::Always);
+    assert!(matches!(rig.start("a", &vec![vec![Signal, Read, Signal, Checkpoint, Signal]]).unwrap(), Finished::Waiting(_)));
+    let id = "a".parse().unwrap();
+    for k in 1..=3 {
+        let signal = Request::Signal { name: "go".into(), value: Json::of(&k).unwrap() };
+        rig.io.block_on(rig.executor.post(&id, &signal)).unwrap();
+    }
+    let seen = seen(&rig.resume("a").unwrap());
+    for (at, k) in [(1, 1), (3, 2), (5, 3)] {
+        assert!(seen[at].ends_with(&format!("{k} 0")), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_cancelled_run_stays_cancelled() {
+    let rig = Rig::new(SnapshotPolicy::WhenItPays);
+    rig.start("a", &vec![vec![Ask]]).unwrap();
+    let id = "a".parse().unwrap();
+    rig.io.block_on(rig.executor.post(&id, &Request::Cancel { reason: "enough".into() })).unwrap();
+    assert_eq!(rig.resume("a").unwrap(), Finished::Cancelled("enough".into()));
+    assert_eq!(rig.resume("a").unwrap(), Finished::Cancelled("enough".into()));
+    assert_eq!(rig.io.block_on(rig.executor.summary(&id)).unwrap().status(), Status::Cancelled);
+}
+
+#[test]
+fn an_empty_error_message_is_a_failure_and_a_retry_goes_on_from_the_checkpoint() {
+    let rig = Rig::new(SnapshotPolicy::WhenItPays);
+    let finished = rig.start("a", &vec![vec![Write, Checkpoint, Write, Fail]]).unwrap();
+    assert!(matches!(&finished, Finished::Failed(error) if error.message.is_empty()));
+    assert!(matches!(rig.resume("a").unwrap(), Finished::Failed(_)));
+    assert!(matches!(rig.resume_with("a", Retry::FromLastCheckpoint).unwrap(), Finished::Failed(_)));
+    let performed = rig.host.performed.lock().unwrap().clone();
+    assert_eq!(performed.into_iter().collect::<Vec<_>>(), [("a/0".into(), 1), ("a/2".into(), 2)]);
+}
+
+#[test]
+fn what_can_never_end_ends_with_a_clear_error() {
+    let rig = Rig::new(SnapshotPolicy::WhenItPays).limits(|c| c.limits.turn_cpu = std::time::Duration::from_millis(50));
+    let deadlock = rig.start("a", &vec![vec![Read, Hang]]).unwrap();
+    assert!(matches!(&deadlock, Finished::Failed(error) if error.kind == "deadlock"), "{deadlock:?}");
+    let spin = rig.start("b", &vec![vec![Emit, Spin]]).unwrap();
+    assert!(matches!(&spin, Finished::Failed(error) if error.kind == "limit"), "{spin:?}");
+    assert_eq!(*rig.host.shown.lock().unwrap(), ["0.1"]);
+}
+
+#[test]
+fn a_second_driver_is_refused() {
+    let rig = Rig::new(SnapshotPolicy::WhenItPays);
+    rig.start("a", &vec![vec![Ask]]).unwrap();
+    let id = "a".parse().unwrap();
+    let first = rig.io.block_on(rig.executor.resume(&id, "test", Retry::No, false)).unwrap();
+    let second = rig.io.block_on(rig.executor.resume(&id, "test", Retry::No, false));
+    assert!(matches!(second, Err(ExecError::Store(store::StoreError::Held { .. }))));
+    drop(first);
+}
+
+#[test]
+fn changed_code_diverges_and_says_where() {
+    let rig = Rig::new(SnapshotPolicy::Never);
+    rig.start("a", &vec![vec![Write, Emit, Ask]]).unwrap();
+    // The same journal with other code: as if the engine behaved differently.
+    let entries = rig.entries("a");
+    let Body::Start(start) = &entries[0].body else { panic!() };
+    let key = format!("code/{}", start.origin.as_ref().unwrap().code);
+    let other = crate::machine::code(&vec![vec![Emit, Write, Ask]]).to_bytes();
+    let keep = &rig.executor.parts().keep;
+    rig.io.block_on(keep.save(&key, other.into(), true)).unwrap();
+    assert!(matches!(rig.resume("a"), Err(ExecError::Missing { .. })), "code that does not match its hash is refused");
+}
+
+#[test]
+fn a_fork_goes_on_from_the_checkpoint_with_other_random_numbers() {
+    for snapshots in [SnapshotPolicy::Always, SnapshotPolicy::Never] {
+        let rig = Rig::new(snapshots);
+        let first = seen(&rig.start("a", &vec![vec![Write, Checkpoint, Write, Checkpoint, Write]]).unwrap());
+        let id = "a".parse().unwrap();
+        let driver = rig.io.block_on(rig.executor.fork(&id, "cp_0")).unwrap();
+        let fork = driver.run().to_string();
+        let second = seen(&driver.drive().unwrap());
+        assert_eq!(first[..2], second[..2]);
+        assert!(second.iter().any(|line| line.starts_with("reseed")));
+        assert_eq!(seen(&rig.resume(&fork).unwrap()), second);
+        assert_eq!(rig.host.performed.lock().unwrap()["a/0"], 1);
+        let look = rig.io.block_on(rig.executor.look(&id, Some("cp_1"), None)).unwrap();
+        assert_eq!(look.memory.to::<Vec<String>>().unwrap(), first[..4]);
+        assert!(rig.io.block_on(rig.executor.look(&id, Some("nope"), None)).is_err());
+        // And of the fork, beyond its own beginning.
+        let look = rig.io.block_on(rig.executor.look(&fork.parse().unwrap(), None, None)).unwrap();
+        assert_eq!(look.memory.to::<Vec<String>>().unwrap(), second);
+    }
+}
+
+#[test]
+fn lists_show_every_run_and_damage_hides_nothing_else() {
+    let rig = Rig::new(SnapshotPolicy::WhenItPays);
+    rig.start("a", &vec![vec![Read]]).unwrap();
+    rig.start("b", &vec![vec![Ask]]).unwrap();
+    rig.start("c", &vec![vec![Fail]]).unwrap();
+    let list = rig.io.block_on(rig.executor.list()).unwrap();
+    let shown: Vec<_> = list.iter().map(|info| (info.run.as_str(), info.status)).collect();
+    assert_eq!(shown, [("c", Status::Failed), ("b", Status::Waiting), ("a", Status::Completed)]);
+}
