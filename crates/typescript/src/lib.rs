@@ -1,1 +1,65 @@
-//! The TypeScript guest.
+//! The TypeScript guest: QuickJS-ng in WebAssembly, on wasmtime.
+//!
+//! Between turns no function runs, so everything that a program is — promises, generators, closures, locals — lies in
+//! one linear memory, and a snapshot is the pages that differ from the image all programs start from. Clock and random
+//! numbers come from the run; there is no other way to the world than a turn's `Port`. See `ABI.md` for the interface
+//! between the engine's C code (`shim/`), the platform in JavaScript (`prelude/`) and this crate.
+
+mod engine;
+mod engine_config;
+mod image;
+mod imports;
+mod program;
+mod pure;
+
+/// What the build script made.
+mod built {
+    include!(concat!(env!("OUT_DIR"), "/image.rs"));
+}
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use run::{Code, Guest, GuestError, Hash, Program, limits::Limits};
+
+use crate::{engine::Engine, program::Vm};
+
+/// The stack, in bytes, of a thread that runs turns: room for the deepest WebAssembly recursion and for what the host's
+/// functions need above it. A turn on a smaller stack may end the process when a program recurses deeply.
+pub const TURN_STACK: usize = engine_config::WASM_STACK + (4 << 20);
+
+/// The guest for `.ts` and `.js`. Cheap to make: the engine is loaded once for the process.
+#[derive(Clone)]
+pub struct TypeScript {
+    engine: Arc<Engine>,
+}
+
+impl TypeScript {
+    /// Loads the engine.
+    ///
+    /// # Errors
+    /// `GuestError::Engine` if this machine cannot run it; the text names what is missing.
+    pub fn new() -> Result<Self, GuestError> {
+        Ok(Self { engine: Engine::shared()? })
+    }
+}
+
+impl Guest for TypeScript {
+    fn name(&self) -> &str {
+        "typescript"
+    }
+
+    fn engine(&self) -> Hash {
+        Hash(built::IMAGE_HASH)
+    }
+
+    fn load(&self, code: &Arc<Code>, limits: &Limits) -> Result<Box<dyn Program>, GuestError> {
+        Ok(Box::new(Vm::fresh(&self.engine, code, limits)?))
+    }
+
+    fn restore(&self, code: &Arc<Code>, limits: &Limits, images: &[Bytes]) -> Result<Box<dyn Program>, GuestError> {
+        let mut vm = Vm::fresh(&self.engine, code, limits)?;
+        vm.restore(images)?;
+        Ok(Box::new(vm))
+    }
+}
