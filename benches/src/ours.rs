@@ -3,12 +3,17 @@
 mod binary;
 mod guest;
 mod library;
+mod stepper;
 
 pub use library::wait_here;
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::OnceCell,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use crate::measure::Outcome;
+use crate::{floors::Floor, measure::Outcome};
 
 /// What the rows need.
 pub struct Ours {
@@ -20,7 +25,7 @@ pub struct Ours {
     pub scratch: PathBuf,
     /// The folder with photon-core's 10,000 logs: `runs/` lies in it.
     pub photon_home: PathBuf,
-    steps: std::cell::OnceCell<Result<Vec<std::time::Duration>, String>>,
+    steps: OnceCell<Result<(Vec<Duration>, Floor), String>>,
 }
 
 impl Ours {
@@ -67,7 +72,17 @@ impl Ours {
     }
 
     /// Three rows show one measurement.
-    fn disk_steps(&self) -> Result<&Vec<std::time::Duration>, String> {
-        self.steps.get_or_init(|| library::disk_steps(self)).as_ref().map_err(Clone::clone)
+    fn disk_steps(&self) -> Result<&[Duration], String> {
+        self.measured_steps().as_ref().map(|(times, _)| times.as_slice()).map_err(Clone::clone)
+    }
+
+    /// The floor between our steps; empty if they could not be taken.
+    pub fn take_floor(&mut self) -> Floor {
+        self.measured_steps();
+        self.steps.take().and_then(Result::ok).map(|(_, floor)| floor).unwrap_or_default()
+    }
+
+    fn measured_steps(&self) -> &Result<(Vec<Duration>, Floor), String> {
+        self.steps.get_or_init(|| library::disk_steps(self))
     }
 }

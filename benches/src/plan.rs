@@ -3,8 +3,9 @@
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use crate::{
-    floors, logs,
-    measure::{Measure, Outcome, median, percentile, rate},
+    floors::{self, Floor},
+    logs,
+    measure::{Outcome, median, percentile, rate},
     native,
     ours::Ours,
     peers::Peers,
@@ -42,12 +43,14 @@ impl Plan<'_> {
                 self.results.peer("start.process", NODE, None, node());
             }
             "steps" => {
-                self.floors();
-                self.peer(FLOOR_SQLITE, group, &[&scratch]);
                 self.ours(group);
-                for peer in [RESTATE, DBOS, LANGGRAPH] {
+                let mut floor = self.ours.take_floor();
+                for peer in [FLOOR_SQLITE, RESTATE, DBOS, LANGGRAPH] {
+                    floor.sample(self.scratch)?;
                     self.peer(peer, group, &[&scratch]);
                 }
+                floor.sample(self.scratch)?;
+                self.floors(&floor);
                 self.peer(PHOTON, group, &["checkpoint", &format!("{scratch}/photon-checkpoints")]);
             }
             "snapshot" | "cpu" => {
@@ -101,12 +104,12 @@ impl Plan<'_> {
         }
     }
 
-    fn floors(&mut self) {
-        let synced = floors::appends(self.scratch, 400, true);
-        let of = |make: &dyn Fn(&[Duration]) -> Measure| synced.as_deref().map(make).map_err(Clone::clone);
-        self.results.peer("steps.disk", FLOOR_SYNC, None, of(&median));
-        self.results.peer("steps.disk.p99", FLOOR_SYNC, None, of(&|times| percentile(times, 0.99)));
-        self.results.peer("steps.disk.rate", FLOOR_SYNC, None, of(&rate));
+    fn floors(&mut self, floor: &Floor) {
+        let synced = floor.times();
+        self.results.peer("steps.disk", FLOOR_SYNC, None, Ok(median(&synced)));
+        self.results.peer("steps.disk.p99", FLOOR_SYNC, None, Ok(percentile(&synced, 0.99)));
+        self.results.peer("steps.disk.rate", FLOOR_SYNC, None, Ok(rate(&synced)));
+        self.results.warnings.extend(floor.unsteady());
         let written = floors::appends(self.scratch, 5_000, false).map(|times| median(&times));
         self.results.peer("steps.checkpoint", FLOOR_WRITE, None, written.clone());
         self.results.peer("steps.process", FLOOR_WRITE, None, written);

@@ -20,6 +20,8 @@ pub struct PeerValue {
 /// Everything that was measured.
 #[derive(Default)]
 pub struct Results {
+    /// What a reader must know before any ratio.
+    pub warnings: Vec<String>,
     ours: BTreeMap<&'static str, Outcome>,
     peers: BTreeMap<&'static str, Vec<PeerValue>>,
 }
@@ -30,7 +32,7 @@ pub struct Verdict {
     pub ratios: Vec<String>,
     /// The aims in words.
     pub aims: Vec<String>,
-    /// `yes`, `no` or `–`, once for each aim.
+    /// `yes`, `no`, `?` (the disk was not steady) or `–`, once for each aim.
     pub met: Vec<&'static str>,
     /// Somebody is better than we are, or an aim is not met.
     pub loses: bool,
@@ -92,7 +94,14 @@ impl Results {
             let (ratio, words, met) = self.judge(row, ours, best, aim);
             verdict.ratios.push(ratio.unwrap_or("–".into()));
             verdict.aims.push(words);
-            verdict.met.push(met.map_or("–", |met| if met { "yes" } else { "no" }));
+            // A ratio taken on an unsteady disk neither meets an aim nor misses it.
+            let unsure = row.synced() && !self.warnings.is_empty();
+            verdict.met.push(match met {
+                Some(_) if unsure => "?",
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "–",
+            });
             verdict.loses |= met == Some(false);
         }
         if row.aims.is_empty() {
@@ -177,6 +186,16 @@ mod tests {
         assert_eq!(verdict.ratios, ["1.67 × better than Restate"]);
         results.peer("steps.disk", FLOOR_SYNC, None, Ok(Measure::seconds(1.0)));
         assert!(results.best_peer(row("steps.disk")).is_none());
+    }
+
+    #[test]
+    fn an_unsteady_disk_decides_nothing() {
+        let mut results = Results { warnings: vec!["the disk was not steady".into()], ..Results::default() };
+        results.ours("steps.disk", Ok(Measure::seconds(1.0)));
+        results.peer("steps.disk", FLOOR_SYNC, None, Ok(Measure::seconds(4.0)));
+        results.ours("start.process", Ok(Measure::seconds(0.01)));
+        assert_eq!(results.verdict(row("steps.disk")).met, ["?"]);
+        assert_eq!(results.verdict(row("start.process")).met, ["yes"]);
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub const NODE: &str = "node -e";
 
 const STEPS: &[&str] = &[FLOOR_SYNC, FLOOR_SQLITE, RESTATE, DBOS, LANGGRAPH];
 const SYNC: &str = "each step";
+const SHARED: &str = "shared";
 const NO_SYNC: &str = "none";
 const NOT_CONCERNED: &str = "–";
 
@@ -86,30 +87,42 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "steps.disk",
-        what: "sequential durable step, p50",
+        what: "sequential durable step, p50 (ours: Rust program)",
         fsync: SYNC,
         peers: STEPS,
         aims: &[Aim::AtMost(2.0, Ref::Peer(FLOOR_SYNC))],
     },
-    Row { id: "steps.disk.p99", what: "sequential durable step, p99", fsync: SYNC, peers: STEPS, aims: &[] },
-    Row { id: "steps.disk.rate", what: "sequential durable steps", fsync: SYNC, peers: STEPS, aims: &[] },
+    Row {
+        id: "steps.disk.p99",
+        what: "sequential durable step, p99 (ours: Rust program)",
+        fsync: SYNC,
+        peers: STEPS,
+        aims: &[],
+    },
+    Row {
+        id: "steps.disk.rate",
+        what: "sequential durable steps (ours: Rust program)",
+        fsync: SYNC,
+        peers: STEPS,
+        aims: &[],
+    },
     Row {
         id: "steps.concurrent",
-        what: "durable steps, 64 runs at once",
-        fsync: "shared",
+        what: "durable steps, 64 runs at once (ours: Rust program)",
+        fsync: SHARED,
         peers: &[RESTATE, DBOS, LANGGRAPH],
         aims: &[Aim::Better(2.0, Ref::BestPeer)],
     },
     Row {
         id: "steps.checkpoint",
-        what: "checkpoint, 100 B of state",
+        what: "checkpoint, 100 B of state (ours: Rust program)",
         fsync: NO_SYNC,
         peers: &[FLOOR_WRITE, PHOTON],
         aims: &[Aim::AtMost(0.5, Ref::Peer(PHOTON))],
     },
     Row {
         id: "steps.process",
-        what: "sequential step",
+        what: "sequential step (ours: Rust program)",
         fsync: NO_SYNC,
         peers: &[FLOOR_WRITE],
         aims: &[Aim::AtMost(0.5, Ref::PeerIn(PHOTON, "steps.checkpoint"))],
@@ -183,14 +196,14 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "waiting.100",
-        what: "memory of the process with 100 waiting runs, evicted",
+        what: "memory of the process with 100 waiting runs, evicted (ours: Rust program)",
         fsync: NOT_CONCERNED,
         peers: &[],
         aims: &[],
     },
     Row {
         id: "waiting.10000",
-        what: "the same with 10,000",
+        what: "the same with 10,000 (ours: Rust program)",
         fsync: NOT_CONCERNED,
         peers: &[],
         aims: &[Aim::AtMost(1.1, Ref::Ours("waiting.100"))],
@@ -205,6 +218,11 @@ impl Row {
     /// The group that `--only` names.
     pub fn group(&self) -> &'static str {
         self.id.split_once('.').map_or(self.id, |(group, _)| group)
+    }
+
+    /// Whether the disk's speed decides it.
+    pub fn synced(&self) -> bool {
+        matches!(self.fsync, SYNC | SHARED)
     }
 
     /// Whether this name is a floor: something no durable system can go below.

@@ -91,6 +91,9 @@ pub fn terminal(groups: &[String], results: &Results) -> String {
             let _ = writeln!(out, "{}", "─".repeat(widths.iter().sum::<usize>() + 2 * (HEAD.len() - 1)));
         }
     }
+    for warning in &results.warnings {
+        let _ = writeln!(out, "! {warning}");
+    }
     for gap in gaps(&rows, results) {
         let _ = writeln!(out, "– {gap}");
     }
@@ -107,6 +110,9 @@ pub fn markdown(frame: &Frame, results: &Results) -> String {
     );
     for fact in &frame.facts {
         let _ = writeln!(out, "- {fact}");
+    }
+    for warning in &results.warnings {
+        let _ = writeln!(out, "- **Warning**: {warning}");
     }
     let _ = write!(out, "\n| {} |\n|{}\n", HEAD.join(" | "), "---|".repeat(HEAD.len()));
     for row in &rows {
@@ -142,6 +148,8 @@ const NOTES: &str = "
   LangGraph with durability `sync` and SQLite's full syncs; photon-core never syncs.
 - A step does nothing: what is timed is the cost of making it durable. Floors are no peers: nothing durable that syncs
   each step by itself can go below them.
+- Our steps are taken by a program in Rust on executor and file store; a step's intent is on disk before it is
+  performed, its result before the next one begins.
 - photon-core's listing is timed within a running node process, ours as a whole process.
 - quickjs-wasi leaves compression to its user; its time is without, its size is given raw and with gzip.
 - A resume of photon-core repeats the effects before the checkpoint; ours does not. The whole-process rows kill the run

@@ -1,38 +1,101 @@
 //! Rows that run in this process, on executor and store.
 
-use std::{any::Any, path::Path, process::Command, time::Duration};
+use std::{
+    any::Any,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
-use super::Ours;
+use executor::{Executor, Finished};
+use store::file::Durability;
+use tokio::runtime::Runtime;
+
+use super::{
+    Ours,
+    stepper::{self, Kind},
+};
 use crate::{
-    measure::{Measure, Outcome},
+    floors::Floor,
+    measure::{Measure, Outcome, median},
     process,
 };
 
 const NOT_BUILT: &str = "not built yet";
 
 /// The time of each of some hundred sequential steps of one run in `disk` mode: a step does nothing, and the next one
-/// begins when its result is on disk.
-pub fn disk_steps(ours: &Ours) -> Result<Vec<Duration>, String> {
-    let _ = &ours.scratch;
-    Err(NOT_BUILT.into())
+/// begins when its result is on disk. Short runs alternate with rounds of the floor: the disk may be in two moods.
+pub fn disk_steps(ours: &Ours) -> Result<(Vec<Duration>, Floor), String> {
+    let home = ours.scratch.join("steps-disk");
+    let (mut times, mut floor) = (Vec::new(), Floor::default());
+    for _ in 0..10 {
+        floor.sample(&ours.scratch)?;
+        times.extend(sequence(&home, Durability::Disk, Kind::Step, 40)?);
+    }
+    floor.sample(&ours.scratch)?;
+    Ok((times, floor))
 }
 
 /// Steps per second of 64 runs at once in `disk` mode, 10 steps each, after one wave that is not counted.
 pub fn concurrent_steps(ours: &Ours) -> Outcome {
-    let _ = &ours.scratch;
-    Err(NOT_BUILT.into())
+    const RUNS: u64 = 64;
+    const STEPS: u64 = 10;
+    let io = runtime()?;
+    let home = ours.scratch.join("steps-concurrent");
+    let (executor, _) = stepper::executor(io.handle(), &home, Durability::Disk, Kind::Step, STEPS)?;
+    let wave = || {
+        let start = Instant::now();
+        let runs: Vec<_> = (0..RUNS).map(|_| io.spawn(driven(executor.clone()))).collect();
+        for run in runs {
+            completed(io.block_on(run).map_err(|e| e.to_string())??)?;
+        }
+        Ok::<_, String>(start.elapsed())
+    };
+    wave()?;
+    // The middle of three: one wave is short.
+    let times = [wave()?, wave()?, wave()?];
+    Ok(Measure::per_second((RUNS * STEPS) as f64 / median(&times).value))
 }
 
 /// The mean time of one of 2,000 checkpoints with 100 B of state (`{step, note: 80 × "x"}`) in `process` mode.
 pub fn checkpoint(ours: &Ours) -> Outcome {
-    let _ = &ours.scratch;
-    Err(NOT_BUILT.into())
+    mean(sequence(&ours.scratch.join("checkpoint"), Durability::Process, Kind::Checkpoint, 2_000)?)
 }
 
 /// The mean time of one of 2,000 sequential steps in `process` mode.
 pub fn process_step(ours: &Ours) -> Outcome {
-    let _ = &ours.scratch;
-    Err(NOT_BUILT.into())
+    mean(sequence(&ours.scratch.join("steps-process"), Durability::Process, Kind::Step, 2_000)?)
+}
+
+/// The times of `effects` effects of one run, one after the other, after a run that is not counted.
+fn sequence(home: &Path, durability: Durability, kind: Kind, effects: u64) -> Result<Vec<Duration>, String> {
+    let io = runtime()?;
+    let (executor, times) = stepper::executor(io.handle(), home, durability, kind, effects)?;
+    let taken = || std::mem::take(&mut *times.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    completed(io.block_on(driven(executor.clone()))?)?;
+    taken();
+    completed(io.block_on(driven(executor))?)?;
+    Ok(taken())
+}
+
+/// Starts a run and drives it until it ends or waits.
+async fn driven(executor: Executor) -> Result<Finished, String> {
+    let driver = executor.start(stepper::new_run()).await.map_err(|e| e.to_string())?;
+    let finished = driver.spawn().await.map_err(|_| "the driver's thread died")?;
+    finished.map_err(|e| e.to_string())
+}
+
+fn completed(finished: Finished) -> Result<(), String> {
+    if matches!(finished, Finished::Completed(_)) { Ok(()) } else { Err(format!("the run ended as {finished:?}")) }
+}
+
+/// As the command line has it: effects are performed on threads of their own.
+fn runtime() -> Result<Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())
+}
+
+fn mean(times: Vec<Duration>) -> Outcome {
+    Ok(Measure::seconds(times.iter().sum::<Duration>().as_secs_f64() / times.len() as f64))
 }
 
 /// The time from the call that resumes an interrupted run of `checkpoints` checkpoints to its end. Each round gets its
@@ -65,6 +128,14 @@ pub fn wait_here(scratch: &Path, runs: u64) -> Result<u64, String> {
 
 /// Starts `runs` runs that all ask a question, waits until all have left memory, and gives whatever must stay alive.
 fn start_waiting(scratch: &Path, runs: u64) -> Result<Box<dyn Any>, String> {
-    let _ = (scratch, runs);
-    Err(NOT_BUILT.into())
+    let io = runtime()?;
+    let home = scratch.join("waiting");
+    let (executor, _) = stepper::executor(io.handle(), &home, Durability::Process, Kind::Ask, 1)?;
+    for _ in 0..runs {
+        match io.block_on(driven(executor.clone()))? {
+            Finished::Waiting(_) => {}
+            other => return Err(format!("a run that asks ended as {other:?}")),
+        }
+    }
+    Ok(Box::new((io, executor)))
 }
