@@ -201,6 +201,21 @@ pub async fn another_stores_lease_is_refused(store: Fixture<impl JournalStore>) 
     store.append(&lease, 0, "one\n".into()).await.unwrap();
 }
 
+/// Though the fence begins anew, and may be the same.
+pub async fn a_lease_of_a_deleted_run_says_nothing_to_the_next(store: Fixture<impl JournalStore>) {
+    let run = run_id("r");
+    let old = store.create(&run, &driver("old")).await.unwrap();
+    drop(store.acquire(&run, &driver("b"), true).await.unwrap());
+    store.other().delete(&run).await.unwrap();
+    assert!(is_fenced(&store.append(&old, 0, "one\n".into()).await));
+    let new = store.other().create(&run, &driver("c")).await.unwrap();
+    assert_eq!(new.fence, old.fence);
+    assert!(is_fenced(&store.append(&old, 0, "one\n".into()).await));
+    assert!(is_fenced(&store.truncate(&old, 0).await));
+    store.other().append(&new, 0, "1\n".into()).await.unwrap();
+    assert_eq!(store.read(&run, 0, 100).await.unwrap(), "1\n");
+}
+
 /// Until its driver is gone.
 pub async fn a_driven_run_is_not_deleted(store: Fixture<impl JournalStore>) {
     let run = run_id("r");

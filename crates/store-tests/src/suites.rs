@@ -31,6 +31,7 @@ macro_rules! journal_suite {
             leases::take_overs_at_once_have_different_fences,
             leases::a_take_over_in_the_middle_of_appends_loses_none,
             leases::another_stores_lease_is_refused,
+            leases::a_lease_of_a_deleted_run_says_nothing_to_the_next,
             leases::a_driven_run_is_not_deleted,
             messages::messages_arrive_in_order,
             messages::acknowledged_messages_are_gone,

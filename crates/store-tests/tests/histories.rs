@@ -5,7 +5,7 @@ use store::{Durability, FileStore, MemoryStore};
 use store_tests::{Faulty, Plan, block_on, history};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn memory_and_files_agree(calls in history::histories(80)) {

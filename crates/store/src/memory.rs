@@ -39,7 +39,8 @@ struct Run {
 
 /// Our part of a lease. A run remembers it weakly, so that dropping it frees the run.
 struct Holder {
-    state: Weak<Mutex<State>>,
+    /// Its address tells two leases apart, so it must have one of its own.
+    _size: u8,
 }
 
 impl MemoryStore {
@@ -59,14 +60,15 @@ impl MemoryStore {
         f: impl FnOnce(&mut Run) -> Result<T, String>,
     ) -> Result<T, StoreError> {
         let fenced = |cause: String| StoreError::Fenced { run: lease.run.clone(), cause };
-        let ours = lease.handle.downcast_ref::<Holder>().is_some_and(|h| h.state.as_ptr() == Arc::as_ptr(&self.state));
-        if !ours {
+        let Some(ours) = lease.handle.downcast_ref::<Holder>() else {
             return Err(fenced("the lease is another store's".into()));
-        }
+        };
         let mut state = self.state();
         state.count += 1;
         let version = state.count;
-        let run = state.runs.get_mut(&lease.run).filter(|run| run.fence == lease.fence);
+        // Not by fence: that begins anew if the run was deleted and made again.
+        let holds = |run: &&mut Run| run.holder.as_ref().is_some_and(|(_, holder)| std::ptr::eq(holder.as_ptr(), ours));
+        let run = state.runs.get_mut(&lease.run).filter(holds);
         let run = run.ok_or_else(|| fenced("its lease was replaced".into()))?;
         let len = run.journal.len();
         let done = f(run).map_err(fenced);
@@ -82,8 +84,8 @@ impl Run {
         self.holder.as_ref().filter(|(_, holder)| holder.strong_count() > 0).map(|(owner, _)| owner.clone())
     }
 
-    fn lease(&mut self, id: &RunId, owner: &Owner, state: &Arc<Mutex<State>>) -> Lease {
-        let handle = Arc::new(Holder { state: Arc::downgrade(state) });
+    fn lease(&mut self, id: &RunId, owner: &Owner) -> Lease {
+        let handle = Arc::new(Holder { _size: 0 });
         self.fence += 1;
         self.holder = Some((owner.clone(), Arc::downgrade(&handle)));
         Lease { run: id.clone(), fence: self.fence, handle }
@@ -110,7 +112,7 @@ impl JournalStore for MemoryStore {
         }
         let version = state.next();
         let mut new = Run { journal: Vec::new(), version, fence: 0, holder: None, inbox: BTreeMap::new() };
-        let lease = new.lease(run, owner, &self.state);
+        let lease = new.lease(run, owner);
         state.runs.insert(run.clone(), new);
         Ok(lease)
     }
@@ -120,7 +122,7 @@ impl JournalStore for MemoryStore {
         let found = state.run(run)?;
         match found.owner() {
             Some(holder) if !take_over => Err(StoreError::Held { run: run.clone(), owner: Box::new(holder) }),
-            _ => Ok(found.lease(run, owner, &self.state)),
+            _ => Ok(found.lease(run, owner)),
         }
     }
 
