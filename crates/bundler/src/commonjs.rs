@@ -35,3 +35,113 @@
 //!   `MODULE_NOT_FOUND`. `require.resolve(specifier)` gives the path.
 //! * `import()` in such a file comes from `name`, whose links are in the pinned code as usual; its source map is there
 //!   too, and belongs to the text that `evalScript` was given.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
+
+use run::program::Module;
+
+use crate::graph::{Link, Unit};
+use crate::map;
+
+/// What the author's text is wrapped in. No line end in it, so that lines stay the same.
+const OPEN: &str = "(function (exports, require, module, __filename, __dirname) {";
+
+/// The name under which the registration of a CommonJS file is a module.
+pub(crate) fn registration(name: &str) -> String {
+    // In a `file:` URL made from a path a `?` is encoded, so this is no file's name.
+    format!("{name}?commonjs")
+}
+
+/// Both modules of a CommonJS file, by name.
+pub(crate) fn modules(units: &[Unit], at: usize, imports: BTreeMap<String, String>) -> [(String, Module); 2] {
+    let unit = &units[at];
+    let registered = registration(&unit.name);
+    let mut facade_imports = imports;
+    facade_imports.insert(registered.clone(), registered.clone());
+    let map = unit.compiled.as_ref().and_then(|c| c.map.as_deref()).map(|map| map::shift_first_line(map, OPEN.len()));
+    let facade = Module {
+        source: facade(&unit.name, &registered, &names(units, at)),
+        original: Some(unit.text.clone()),
+        imports: facade_imports,
+        map,
+    };
+    [(unit.name.clone(), facade), (registered, register(units, at))]
+}
+
+fn facade(name: &str, registered: &str, names: &BTreeSet<String>) -> String {
+    let mut out = format!("import {};\n", text(registered));
+    let _ = writeln!(out, "const m = globalThis.__require({}), o = Object(m ?? {{}});", text(name));
+    out.push_str("export default m;\n");
+    let own = names.iter().filter(|name| *name != "default");
+    for (n, name) in own.enumerate() {
+        let name = text(name);
+        let _ = writeln!(out, "const n{n} = o[{name}]; export {{ n{n} as {name} }};");
+    }
+    out
+}
+
+fn register(units: &[Unit], at: usize) -> Module {
+    let unit = &units[at];
+    let mut imports = BTreeMap::new();
+    let mut head = String::new();
+    let mut links = String::new();
+    for (specifier, link) in &unit.requires {
+        let value = match link {
+            Link::Builtin(name) => text(name),
+            Link::Unit(target) => {
+                let target = &units[*target];
+                let local = format!("q{}", imports.len());
+                let is_commonjs = target.compiled.as_ref().is_some_and(|c| c.commonjs);
+                let from = if is_commonjs { registration(&target.name) } else { target.name.clone() };
+                let binding = match &target.compiled {
+                    None => format!("{local} from "),
+                    Some(_) if is_commonjs => String::new(),
+                    Some(_) => format!("* as {local} from "),
+                };
+                let _ = writeln!(head, "import {binding}{};", text(&from));
+                imports.insert(from.clone(), from);
+                if is_commonjs { text(&target.name) } else { format!("() => {local}") }
+            }
+        };
+        let _ = write!(links, "{}: {value}, ", text(specifier));
+    }
+    let body = unit.compiled.as_ref().and_then(|c| c.code.as_deref()).unwrap_or(&unit.text);
+    let script = match body.strip_prefix("#!") {
+        Some(rest) => format!("{OPEN}//{rest}\n}})"),
+        None => format!("{OPEN}{body}\n}})"),
+    };
+    // `__proto__` in a literal would be something else than a name.
+    let links = format!("{{__proto__: null, {links}}}");
+    let source = format!("{head}globalThis.__commonjs({}, {links}, {});\n", text(&unit.name), text(&script));
+    Module { source, original: None, imports, map: None }
+}
+
+/// All names that others may import: its own, those of files that it passes on, and those that others do import.
+fn names(units: &[Unit], at: usize) -> BTreeSet<String> {
+    let mut out = units[at].wanted.clone();
+    collect(units, at, &mut HashSet::new(), &mut out);
+    out
+}
+
+fn collect(units: &[Unit], at: usize, seen: &mut HashSet<usize>, out: &mut BTreeSet<String>) {
+    let (unit, Some(compiled)) = (&units[at], &units[at].compiled) else { return };
+    if !seen.insert(at) {
+        return;
+    }
+    if !compiled.commonjs {
+        out.extend(compiled.exports.names.iter().cloned());
+        return;
+    }
+    out.extend(compiled.commonjs_exports.names.iter().cloned());
+    for specifier in &compiled.commonjs_exports.reexports {
+        if let Some(Link::Unit(target)) = unit.requires.get(specifier) {
+            collect(units, *target, seen, out);
+        }
+    }
+}
+
+/// A JavaScript string literal. JSON's are, line separators included.
+fn text(value: &str) -> String {
+    serde_json::Value::from(value).to_string()
+}
