@@ -3,3 +3,4 @@
 mod machine;
 mod paths;
 mod rig;
+mod torture;

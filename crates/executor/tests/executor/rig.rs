@@ -33,7 +33,16 @@ pub struct Counting {
     pub performed: Mutex<BTreeMap<String, u64>>,
     pub shown: Mutex<Vec<String>>,
     pub answers: Mutex<bool>,
+    /// Effects whose results were recorded before this life, and how often they had been performed.
+    pub settled: Mutex<BTreeMap<String, u64>>,
     next: AtomicU64,
+}
+
+impl Counting {
+    /// Results differ from those of an earlier life.
+    pub fn skip_to(&self, before: &Rig) {
+        self.next.store(before.host.next.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
 #[async_trait]
