@@ -26,6 +26,9 @@ function defineLazyGlobal(name, get) {
 /** Built-in modules by name without `node:`; each a namespace with `default`. */
 const builtinModules = new Map();
 
+/** Modules that files before them need when they are used. */
+const platformModules = {};
+
 /** Registers a built-in module. Properties are copied as they are, so that getters stay unread. */
 function defineBuiltin(names, exports) {
   const namespace = Object.create(null);
@@ -38,6 +41,8 @@ function defineBuiltin(names, exports) {
   namespace.default = exports;
   for (const name of [].concat(names)) builtinModules.set(name, namespace);
 }
+
+const isObject = (value) => value !== null && typeof value === 'object';
 
 /** Copies methods as the platform defines them: not listed. */
 function defineHidden(target, members) {

@@ -23,8 +23,9 @@ class RawStack {
   }
 }
 
-/** The file that holds the prelude: its frames tell an author nothing. */
+/** The file that holds the prelude: its frames tell an author nothing. While the image is built they are shown. */
 let preludeFile = null;
+let hiddenFile = null;
 
 function errorHeader(error) {
   try {
@@ -38,7 +39,7 @@ function stackLines(sites) {
   const lines = [];
   for (const site of sites) {
     const file = site.getFileName();
-    if (file === preludeFile && file !== null) continue;
+    if (file === hiddenFile && file !== null) continue;
     const name = site.getFunctionName() || '';
     if (site.isNative()) {
       // Natives that the prelude called are as uninteresting as the prelude itself.

@@ -81,7 +81,7 @@ function arrayShape(cx, value, name, tag, keys) {
   const prefix = name === 'Array' && tag === '' ? '' : prefixOf(name, tag, 'Array', `(${value.length})`);
   return {
     kind: 'array',
-    keys: keys.filter((key) => !isIndex(key) && key !== 'length'),
+    keys: keys.filter((key) => !isIndex(key)),
     braces: [`${prefix}[`, ']'],
     empty: value.length === 0 ? `${prefix}[]` : undefined,
     entries: value.length === 0 ? undefined : (depth) => arrayEntries(cx, value, depth),

@@ -1,7 +1,5 @@
 // The yield protocol: what a generator yields, and what the yield evaluates to.
 
-const isObject = (value) => value !== null && typeof value === 'object';
-
 const isCheckpointYield = (value) => isObject(value) && 'checkpoint' in value
   && value.checkpoint !== false && value.checkpoint !== null && value.checkpoint !== undefined;
 const isAskYield = (value) => isObject(value) && typeof value.ask === 'string';

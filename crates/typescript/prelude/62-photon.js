@@ -126,9 +126,6 @@ class Photon {
   async onShutdown() {}
 }
 
-/** Set by later files: what the base class needs of them when it is used. */
-const platformModules = {};
-
 defineGlobal('Photon', Photon);
 
 /** Never tools, whatever class declares them. */

@@ -9,3 +9,4 @@ native.handlers({
   inspect: inspectRun,
   builtin: findBuiltin,
 });
+hiddenFile = preludeFile;
