@@ -1,5 +1,7 @@
 // The last file: everything is defined, so the engine may call.
 
+builtinModules.get('module').builtinModules.push(...listedModules());
+
 native.handlers({
   start,
   deliver,
