@@ -28,7 +28,7 @@ mod engine_config;
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// The C stack of the engine; it lies at the bottom of memory. JavaScript may recurse until 256 KiB of it are left.
-const STACK: u32 = 8 << 20;
+const STACK: u32 = 4 << 20;
 
 /// Changes when the host and the image no longer understand each other.
 const ABI: u32 = 1;
@@ -47,6 +47,26 @@ const CFLAGS: &[&str] = &[
     "-DNDEBUG",
 ];
 
+/// What is put into quickjs.c, and behind which text; each text must occur once.
+const INSERTED: &[(&str, &str)] = &[
+    // Loops that may run for hours without running any JavaScript, such as `includes` on `{length: 2 ** 53}` or a search
+    // for a long text in a long text: there, too, the host is asked now and then whether to go on.
+    (
+        "static int JS_TryGetPropertyInt64(JSContext *ctx, JSValueConst obj, int64_t idx, JSValue *pval)\n{\n",
+        "    qs_poll();\n",
+    ),
+    ("JSValue JS_GetPropertyInt64(JSContext *ctx, JSValueConst obj, int64_t idx)\n{\n", "    qs_poll();\n"),
+    (
+        "int JS_SetPropertyInt64(JSContext *ctx, JSValueConst this_obj,\n                        int64_t idx, JSValue val)\n{\n",
+        "    qs_poll();\n",
+    ),
+    ("int JS_DeleteProperty(JSContext *ctx, JSValueConst obj, JSAtom prop, int flags)\n{\n", "    qs_poll();\n"),
+    ("static int string_cmp(JSString *p1, JSString *p2, int x1, int x2, int len)\n{\n", "    qs_poll();\n"),
+    // QuickJS makes its own errors (no memory, text too long) uncatchable, as it does with interrupts. A turn that is
+    // stopped ends in a trap here, so an error is an error.
+    ("bool JS_IsUncatchableError(JSValueConst val)\n{\n", "    return false;\n"),
+];
+
 const LIBRARY: &[&str] = &["libregexp.c", "libunicode.c", "dtoa.c"];
 
 fn main() {
@@ -63,10 +83,14 @@ fn build() -> Fallible<()> {
     for path in ["build.rs", "src/engine_config.rs", "shim", "prelude"] {
         println!("cargo::rerun-if-changed={path}");
     }
-    println!("cargo::rerun-if-env-changed=CLANG");
+    for name in ["CLANG", "QUICKSAVE_PRELUDE"] {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
 
     let (wasm, key) = compile_c(&home, &out)?;
-    let prelude = read_prelude(&home.join("prelude"))?;
+    // Another folder may stand in, for work on the engine while the platform changes.
+    let prelude = env::var_os("QUICKSAVE_PRELUDE").map_or_else(|| home.join("prelude"), PathBuf::from);
+    let prelude = read_prelude(&prelude)?;
     let image = initialise(&wasm, &prelude, &out, &key)?;
     let hash = blake3::Hasher::new().update(&image).update(&ABI.to_le_bytes()).update(&STACK.to_le_bytes()).finalize();
 
@@ -116,6 +140,9 @@ fn compile_c(home: &Path, out: &Path) -> Fallible<(Vec<u8>, String)> {
 
     let mut hasher = blake3::Hasher::new();
     hasher.update(&version).update(&STACK.to_le_bytes()).update(CFLAGS.join(" ").as_bytes());
+    for (place, text) in INSERTED {
+        hasher.update(place.as_bytes()).update(text.as_bytes());
+    }
     hasher.update(quickjs.to_string_lossy().as_bytes());
     let mut units = Vec::new();
     for path in sorted(&shim)? {
@@ -131,12 +158,13 @@ fn compile_c(home: &Path, out: &Path) -> Fallible<(Vec<u8>, String)> {
         check_tools(&clang, out)?;
         let objects = out.join("objects");
         fs::create_dir_all(&objects)?;
+        fs::write(objects.join("quickjs.c"), with_insertions(&fs::read_to_string(quickjs.join("quickjs.c"))?)?)?;
         let mut running = Vec::new();
         let mut made = Vec::new();
         for unit in &units {
             let object = objects.join(unit.file_name().expect("a source has a name")).with_extension("o");
             let mut command = Command::new(&clang);
-            command.args(CFLAGS).arg("-I").arg(&quickjs).arg("-I").arg(&shim);
+            command.args(CFLAGS).arg("-I").arg(&objects).arg("-I").arg(&quickjs).arg("-I").arg(&shim);
             command.arg("-c").arg(unit).arg("-o").arg(&object);
             running.push((unit, command.spawn()?));
             made.push(object);
@@ -163,6 +191,17 @@ fn compile_c(home: &Path, out: &Path) -> Fallible<(Vec<u8>, String)> {
         fs::rename(&linked, &wasm)?;
     }
     Ok((fs::read(wasm)?, key))
+}
+
+fn with_insertions(source: &str) -> Fallible<String> {
+    let mut out = source.to_string();
+    for (place, text) in INSERTED {
+        if source.matches(place).count() != 1 {
+            return Err(format!("quickjs.c has changed: this does not occur once, see INSERTED in build.rs: {place}").into());
+        }
+        out = out.replace(place, &format!("{place}{text}"));
+    }
+    Ok(out)
 }
 
 /// One line that names what to install, rather than pages of messages about missing headers.

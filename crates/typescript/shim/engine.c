@@ -1,8 +1,15 @@
 // QuickJS-ng itself, in one unit with what must reach into it: the stack limit, the seed of Math.random, and the
 // frames of suspended functions.
+#include "shim.h"
+
 #include "quickjs.c"
 
-#include "shim.h"
+int qs_polls = 10000;
+
+bool qs_reports_no_memory(JSRuntime *rt)
+{
+    return rt->in_out_of_memory;
+}
 
 // QuickJS leaves its limit off here, because it cannot know the size of the stack; the linker's layout does.
 void qs_set_stack_limit(JSRuntime *rt, uintptr_t limit)

@@ -72,7 +72,23 @@ void modules_set_entry(const char *name);
 // turn.c
 JSValue call_handler(const char *name, int argc, JSValueConst *argv);
 
+// memory.c
+void memory_prepare(void);
+JSRuntime *memory_new_runtime(void);
+
+// Asks the host now and then whether the turn must end; if so, it does not come back. The build script puts a call into
+// those loops of QuickJS that may run for long without running JavaScript.
+static inline void qs_poll(void)
+{
+    extern int qs_polls;
+    if (--qs_polls <= 0) {
+        qs_polls = 10000;
+        host_interrupted();
+    }
+}
+
 // engine.c
+bool qs_reports_no_memory(JSRuntime *rt);
 void qs_set_stack_limit(JSRuntime *rt, uintptr_t limit);
 void qs_seed_math(JSContext *ctx, uint64_t seed);
 JSValue qs_frames(JSContext *ctx, JSValue (*place)(JSContext *, const char *file, int line, int column));

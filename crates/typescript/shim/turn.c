@@ -162,6 +162,7 @@ EXPORT("qs_start") void qs_start(char *json, size_t len)
 // The result of effect `n`; the blocks are taken over.
 EXPORT("qs_deliver") void qs_deliver(double n, int ok, char *json, size_t len, uint8_t *bytes, size_t bytes_len)
 {
+    memory_prepare();
     pending_remove((uint64_t)n);
     Reply reply = { .bytes = bytes, .bytes_len = bytes_len };
     JSValue args[] = { JS_NewFloat64(ctx, n), JS_NewBool(ctx, ok), take_text(json, len), take_bytes(&reply) };
@@ -209,7 +210,7 @@ EXPORT("qs_init") int qs_init(void)
 {
     // Called here so that the linker does not call it before every export.
     __wasm_call_ctors();
-    rt = JS_NewRuntime();
+    rt = memory_new_runtime();
     if (!rt)
         return 1;
     // The linker puts the stack at the bottom of memory.

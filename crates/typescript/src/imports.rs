@@ -167,8 +167,8 @@ fn read_effect(kind: i32, json: &str, bytes: Option<Bytes>) -> Option<Effect> {
             let ask: Ask = read(json)?;
             Effect::Ask(Ask { spec: line(Some(ask.spec))?, ..ask })
         }
-        // A time before 1970 is due at once; one beyond all times never is.
-        TIMER => Effect::Timer { due: read::<Timer>(json)?.due.ceil() as u64 },
+        // The clock's fractions are ticks, not time. A time before 1970 is due at once.
+        TIMER => Effect::Timer { due: read::<Timer>(json)?.due as u64 },
         SIGNAL => Effect::Signal { name: read::<Signal>(json)?.name },
         CALL => {
             let Call { op, args } = read(json)?;
@@ -272,9 +272,9 @@ fn end(mut guest: Guest<'_>, done: i32, json: u32, json_len: u32, data: u32, dat
 fn failure(failed: Failed, state: &State) -> ProgramError {
     let Failed { kind, name, message, stack } = failed;
     let message = message.unwrap_or_default();
-    // The engine's words for it name no limit.
-    if message == "out of memory" && state.limiter.refused {
-        return ProgramError { stack, ..state.limiter.error() };
+    // The engine's words for it name no limit; without any memory left, the error itself is `null`.
+    if state.limiter.refused && (message == "out of memory" || message == "null") {
+        return ProgramError { stack: stack.filter(|s| s != "null"), ..state.limiter.error() };
     }
     let message = match name {
         Some(name) if name != "Error" && message.is_empty() => name,
