@@ -1,0 +1,188 @@
+//! Driving a run in the foreground: until it ends, must wait, or is interrupted.
+
+use std::{io::IsTerminal, sync::Arc};
+
+use executor::{Control, Driver, ExecError, Executor, Finished, Opened};
+use run::{
+    Payload, RunId,
+    entry::Waiting,
+    program::ProgramError,
+    status::OpenAsk,
+    time::iso,
+};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot::Receiver,
+};
+
+use crate::{
+    args::quote,
+    output::{self, error_line, tame},
+    report::{Error, exit, exit_of},
+    screen::Terminal,
+    session::Session,
+    shapes::Outcome,
+};
+
+/// Drives `driver` to where it stops, and says how that was.
+pub async fn drive(session: &Session, executor: &Executor, driver: Driver, screen: &Terminal) -> Result<u8, Error> {
+    let run = driver.run().clone();
+    if session.globals.verbose > 0 {
+        error_line(format!("run {run}"));
+    }
+    let control = driver.control();
+    let finished = wait(driver.spawn(), &control, &run).await;
+    screen.clear();
+    match finished {
+        Ok(finished) => tell(session, executor, &run, &finished).await,
+        Err(cause) => Err(Error::Driving { run, again: session.globals.again(), cause }),
+    }
+}
+
+/// What came of taking a run up: drives it, or tells how it has ended before.
+pub async fn drive_opened(
+    session: &Session,
+    executor: &Executor,
+    run: &RunId,
+    opened: Opened,
+    screen: &Terminal,
+) -> Result<u8, Error> {
+    match opened {
+        Opened::Driver(driver) => drive(session, executor, *driver, screen).await,
+        Opened::Ended(finished) => tell(session, executor, run, &finished).await,
+    }
+}
+
+/// The signals that ask a process to stop.
+struct Stops([Signal; 3]);
+
+impl Stops {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+async fn wait(
+    mut done: Receiver<Result<Finished, ExecError>>,
+    control: &Arc<Control>,
+    run: &RunId,
+) -> Result<Finished, ExecError> {
+    // Without handlers a signal ends the process at once, which every run survives.
+    let Ok(mut stops) = Stops::new() else { return ended(done.await) };
+    loop {
+        tokio::select! {
+            finished = &mut done => return ended(finished),
+            () = stops.next() => {
+                if control.leaving() {
+                    error_line(format!("run {run} was left at once; it can be resumed"));
+                    std::process::exit(exit::INTERRUPTED.into());
+                }
+                control.leave();
+            }
+        }
+    }
+}
+
+fn ended(finished: Result<Result<Finished, ExecError>, tokio::sync::oneshot::error::RecvError>) -> Result<Finished, ExecError> {
+    let lost = |_| ExecError::Guest(run::GuestError::Engine("the thread of the run ended unexpectedly".into()));
+    finished.map_err(lost)?
+}
+
+/// Shows how driving ended: the result on standard output, everything else on standard error.
+pub async fn tell(session: &Session, executor: &Executor, run: &RunId, finished: &Finished) -> Result<u8, Error> {
+    let asks = match finished {
+        Finished::Waiting(_) => executor.summary(run).await?.open_asks,
+        _ => Vec::new(),
+    };
+    let again = session.globals.again();
+    if session.globals.json {
+        output::json(&Outcome::new(run, finished, &asks));
+    }
+    let quiet = session.globals.quiet;
+    match finished {
+        Finished::Completed(payload) if !quiet && !session.globals.json => result(payload),
+        Finished::Completed(_) => {}
+        Finished::Failed(error) => error_line(failed(run, error, &again)),
+        Finished::Cancelled(reason) => {
+            let why = if reason.is_empty() { String::new() } else { format!(": {}", tame(reason)) };
+            error_line(format!("run {run} was cancelled{why}"));
+        }
+        Finished::Waiting(waiting) => error_line(waits(run, waiting, &asks, &again)),
+        Finished::Left => error_line(format!("run {run} was interrupted; go on with: quicksave resume {run}{again}")),
+    }
+    Ok(exit_of(finished))
+}
+
+fn result(payload: &Payload) {
+    output::fresh_line();
+    if let Some(bytes) = &payload.bytes {
+        if std::io::stdout().is_terminal() {
+            output::line(format!("({} bytes; redirect standard output to keep them)", bytes.len()));
+        } else {
+            output::raw(bytes);
+        }
+        return;
+    }
+    match payload.json.value() {
+        serde_json::Value::Null => {}
+        serde_json::Value::String(text) => output::line(text),
+        value => output::line(serde_json::to_string_pretty(&value).unwrap_or_else(|_| payload.json.get().to_owned())),
+    }
+}
+
+fn failed(run: &RunId, error: &ProgramError, again: &str) -> String {
+    let word = match error.kind.as_str() {
+        "timed_out" => "ran out of time",
+        "limit" => "exceeded a limit",
+        "deadlock" => "cannot go on",
+        _ => "failed",
+    };
+    let message = if error.message.is_empty() { "an error without a message" } else { &error.message };
+    let what = match &error.stack {
+        // A stack begins with the error's class and message.
+        Some(stack) if stack.contains(message) => stack.as_str(),
+        Some(stack) => &format!("{message}\n{stack}"),
+        None => message,
+    };
+    format!(
+        "run {run} {word}: {}\n  go on from its last checkpoint with: quicksave resume {run} --retry{again}",
+        what.trim_end()
+    )
+}
+
+/// For what a run waits, and how it is given that.
+fn waits(run: &RunId, waiting: &[Waiting], asks: &[OpenAsk], again: &str) -> String {
+    let mut text = format!("run {run} waits");
+    for one in waiting {
+        let (what, how) = match one {
+            Waiting::Ask { id, message } => {
+                let kind = asks.iter().find(|ask| ask.id == *id).map_or("ask", |ask| ask.ask.kind.as_str());
+                let message = tame(message);
+                (format!("for an answer ({}): {message}", tame(kind)), format!("quicksave answer {run} VALUE --id={}{again}", quote(id)))
+            }
+            Waiting::Signal { name } => {
+                (format!("for the signal {}", tame(name)), format!("quicksave signal {run} {} [JSON]{again}", quote(name)))
+            }
+            Waiting::Timer { due } => (format!("until {}", iso(*due)), format!("quicksave resume {run}{again}")),
+            Waiting::Call { n, op } => (
+                format!("for your word on call {n} ({}), which was perhaps done and must not be repeated unasked", tame(op)),
+                format!("quicksave answer {run} --call={n} --repeat{again}, or with its result: --value=JSON"),
+            ),
+        };
+        text.push_str(&format!("\n  {what}\n    {how}"));
+    }
+    text
+}

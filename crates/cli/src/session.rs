@@ -1,0 +1,165 @@
+//! What commands work with: the store, and an executor over it that can drive, or one that just reads.
+
+use std::{path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use executor::{CallContext, Config, Executor, Host, Parts};
+use host::LocalHost;
+use run::{EffectClass, Failure, Guest, Outcome, Payload};
+use store::{CheckpointStore, Durability as FileDurability, FileStore, JournalStore, MemoryStore};
+use tokio::runtime::Runtime;
+
+use crate::{
+    args::{Durability, Globals},
+    operations::Runs,
+    report::Error,
+    screen::Terminal,
+    settings::Settings,
+    world::{System, owner},
+};
+
+/// Reading many journals and performing effects share these threads; each run has a thread of its own besides.
+const MAX_THREADS: usize = 4;
+
+/// One invocation.
+pub struct Session {
+    pub globals: Globals,
+    pub settings: Settings,
+    pub home: PathBuf,
+    pub runtime: Runtime,
+    /// The store, if its runs are files.
+    pub files: Option<FileStore>,
+    journals: Arc<dyn JournalStore>,
+    keep: Arc<dyn CheckpointStore>,
+}
+
+impl Session {
+    pub fn new(globals: Globals) -> Result<Self, Error> {
+        let home = match &globals.home {
+            Some(home) if home.as_os_str().is_empty() => {
+                return Err(Error::usage("the home is empty", "name a folder with --home or QUICKSAVE_HOME"));
+            }
+            Some(home) => home.clone(),
+            None => default_home()?,
+        };
+        let settings = Settings::read(&globals, &home)?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+        let runtime = runtime.map_err(|e| Error::io("cannot start threads", e))?;
+        let folder = match globals.store.as_deref() {
+            None => Some(home.clone()),
+            Some("memory:") => None,
+            Some(url) => Some(folder_of(url)?),
+        };
+        let durability = match settings.durability {
+            Durability::Disk => FileDurability::Disk,
+            Durability::Process => FileDurability::Process,
+        };
+        let files = folder.map(|folder| FileStore::open(&folder, durability)).transpose()?;
+        let (journals, keep): (Arc<dyn JournalStore>, Arc<dyn CheckpointStore>) = match &files {
+            Some(files) => (Arc::new(files.clone()), Arc::new(files.clone())),
+            None => {
+                let memory = MemoryStore::default();
+                (Arc::new(memory.clone()), Arc::new(memory))
+            }
+        };
+        Ok(Self { globals, settings, home, runtime, files, journals, keep })
+    }
+
+    /// An executor that lists, reads and removes. No engine is loaded.
+    pub fn reader(&self) -> Executor {
+        self.executor("", Vec::new(), Arc::new(Nobody))
+    }
+
+    /// An executor that drives. `what` is the command, for others who look who drives.
+    pub fn driver(&self, what: &str, screen: Arc<Terminal>) -> Result<Executor, Error> {
+        let runs = Arc::new(Runs::default());
+        let host = LocalHost::builder(&self.home)
+            .permissions(self.settings.permissions()?)
+            .screen(screen)
+            .operations("runs.", runs.clone())
+            .value_limit(self.settings.limits.value)
+            .build();
+        let executor = self.executor(what, vec![self.engine()?], Arc::new(host));
+        runs.serve(executor.clone());
+        Ok(executor)
+    }
+
+    /// An executor that takes up runs and performs nothing: to look at them, or to end them.
+    pub fn still(&self, what: &str) -> Result<Executor, Error> {
+        let host = LocalHost::builder(&self.home).operations("runs.", Arc::new(Runs::default())).build();
+        Ok(self.executor(what, vec![self.engine()?], Arc::new(Still(host))))
+    }
+
+    fn engine(&self) -> Result<Arc<dyn Guest>, Error> {
+        Ok(Arc::new(typescript::TypeScript::new()?))
+    }
+
+    fn executor(&self, what: &str, guests: Vec<Arc<dyn Guest>>, host: Arc<dyn Host>) -> Executor {
+        let parts = Parts {
+            journals: self.journals.clone(),
+            keep: self.keep.clone(),
+            guests,
+            host,
+            world: Arc::new(System),
+            io: self.runtime.handle().clone(),
+        };
+        let config = Config {
+            durable: self.settings.durability == Durability::Disk,
+            snapshots: self.settings.snapshots,
+            limits: self.settings.limits.clone(),
+            park_after: self.settings.park_after,
+            ..Config::new(owner(what))
+        };
+        Executor::new(parts, config)
+    }
+}
+
+fn default_home() -> Result<PathBuf, Error> {
+    match std::env::var_os("HOME").filter(|home| !home.is_empty()) {
+        Some(home) => Ok(PathBuf::from(home).join(".photon")),
+        None => Err(Error::usage("there is no home: HOME is not set", "name a folder with --home or QUICKSAVE_HOME")),
+    }
+}
+
+fn folder_of(url: &str) -> Result<PathBuf, Error> {
+    let forms = "file:FOLDER and memory: are the stores of this release";
+    match url.split_once(':') {
+        Some(("file", path)) => {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() { Err(Error::usage(format!("--store {url}: a folder is missing"), forms)) } else { Ok(path.into()) }
+        }
+        Some((scheme @ ("postgres" | "postgresql" | "sqlite" | "redis" | "rediss" | "s3" | "neutron"), _)) => {
+            Err(Error::not_yet(format!("the store {scheme}:"), forms))
+        }
+        _ => Err(Error::usage(format!("--store {url:?} is not a store"), forms)),
+    }
+}
+
+/// Performs nothing.
+struct Nobody;
+
+#[async_trait]
+impl Host for Nobody {
+    fn class(&self, _: &str, _: &Payload) -> EffectClass {
+        EffectClass::Write
+    }
+
+    async fn perform(self: Arc<Self>, _: CallContext, op: String, _: Payload) -> Outcome {
+        Err(Failure::new("Error", format!("{op} is not performed here")))
+    }
+}
+
+/// Performs nothing, but knows what operations do to the world, so that journals are read as they were written.
+struct Still(LocalHost);
+
+#[async_trait]
+impl Host for Still {
+    fn class(&self, op: &str, args: &Payload) -> EffectClass {
+        self.0.class(op, args)
+    }
+
+    async fn perform(self: Arc<Self>, _: CallContext, op: String, _: Payload) -> Outcome {
+        Err(Failure::with_code("AbortError", "ABORT_ERR", format!("{op} was not performed: the run is being ended")))
+    }
+}

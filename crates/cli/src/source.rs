@@ -1,0 +1,117 @@
+//! From what was typed to what is run: a file or a snippet, pinned, with its parameters.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bundler::OsFiles;
+use executor::NewRun;
+use run::{Json, RunId};
+use serde_json::{Map, Value, json};
+
+use crate::report::Error;
+
+/// The longest snippet that is read from standard input, in bytes.
+const MAX_SNIPPET: u64 = 16 << 20;
+
+/// A run of the module in `file`.
+pub fn file(file: &Path, method: Option<String>, params: Map<String, Value>, id: Option<RunId>) -> Result<NewRun, Error> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    known_kind(file, &name)?;
+    let path = std::path::absolute(file).map_err(|e| Error::io(format!("cannot find {}", file.display()), e))?;
+    let code = bundler::bundle(&OsFiles, &path)?;
+    let stem = stem(&name);
+    // The name under which a photon keeps its state.
+    let photon = (method.is_some() || name.contains(".photon.")).then(|| stem.to_owned());
+    let tool = method.clone().unwrap_or_else(|| stem.to_owned());
+    Ok(NewRun { id, tool, photon, method, params: Value::from(params).into(), code: Arc::new(code) })
+}
+
+fn known_kind(file: &Path, name: &str) -> Result<(), Error> {
+    let later = |what: &str| Err(Error::not_yet(what, "this release runs .ts, .mts, .cts, .js, .mjs and .cjs"));
+    match name {
+        name if name.ends_with(".snap") => {
+            Err(Error::usage(format!("{} is a snapshot, not a program", file.display()), "go on with its run: quicksave resume RUN"))
+        }
+        name if name.ends_with(".nt") => later("running Neutron (.nt)"),
+        name if name.ends_with(".dag.json") => later("running a DAG (.dag.json)"),
+        _ => Ok(()),
+    }
+}
+
+/// `weekly.photon.ts` → `weekly`.
+fn stem(name: &str) -> &str {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let stem = stem.strip_suffix(".photon").unwrap_or(stem);
+    if stem.is_empty() { "main" } else { stem }
+}
+
+/// A run of a snippet; `-` stands for standard input.
+pub fn snippet(text: &str, id: Option<RunId>) -> Result<NewRun, Error> {
+    let source = if text == "-" { standard_input()? } else { text.to_owned() };
+    let cwd: PathBuf = std::env::current_dir().map_err(|e| Error::io("cannot find the current folder", e))?;
+    let code = bundler::snippet(&OsFiles, &source, &cwd)?;
+    let params = Json::from(json!({ "code": source }));
+    Ok(NewRun { id, tool: "code".into(), photon: None, method: None, params, code: Arc::new(code) })
+}
+
+fn standard_input() -> Result<String, Error> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(MAX_SNIPPET + 1).read_to_string(&mut text);
+    read.map_err(|e| Error::io("cannot read the code from standard input", e))?;
+    if text.len() as u64 > MAX_SNIPPET {
+        return Err(Error::usage("the code on standard input is longer than 16 MiB", "put it into a file and run that"));
+    }
+    Ok(text)
+}
+
+/// `--params` and `-p`: the latter goes before the former.
+pub fn params(whole: Option<&str>, pairs: &[(String, Value)]) -> Result<Map<String, Value>, Error> {
+    let mut params = match whole.map(serde_json::from_str) {
+        None => Map::new(),
+        Some(Ok(Value::Object(map))) => map,
+        Some(Ok(_)) => return Err(Error::usage("--params is not a JSON object", "write it as --params '{\"name\": \"value\"}'")),
+        Some(Err(error)) => {
+            return Err(Error::usage(format!("--params is not JSON: {error}"), "write it as --params '{\"name\": \"value\"}'"));
+        }
+    };
+    params.extend(pairs.iter().cloned());
+    Ok(params)
+}
+
+/// `name=value`: JSON if it is JSON, else text.
+pub fn pair(text: &str) -> Result<(String, Value), String> {
+    match text.split_once('=') {
+        Some((name, typed)) if !name.is_empty() => Ok((name.to_owned(), value(typed))),
+        _ => Err("name=value is expected".into()),
+    }
+}
+
+/// JSON if it is JSON, else text.
+pub fn value(typed: &str) -> Value {
+    serde_json::from_str(typed).unwrap_or_else(|_| typed.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters() {
+        let pairs: Vec<_> = ["a=1", "b=x y", "c={\"d\":[true]}", "e=", "f=\"1\"", "g=a=b"].iter().map(|t| pair(t).expect("a pair")).collect();
+        let params = params(Some("{\"a\":0,\"z\":null}"), &pairs).expect("good");
+        let expected = json!({ "a": 1, "z": null, "b": "x y", "c": {"d": [true]}, "e": "", "f": "1", "g": "a=b" });
+        assert_eq!(Value::from(params), expected);
+        assert!(pair("a").is_err() && pair("=1").is_err());
+        assert!(super::params(Some("[1]"), &[]).is_err() && super::params(Some("{"), &[]).is_err());
+    }
+
+    #[test]
+    fn names_of_photons() {
+        for (name, expected) in [("a.ts", "a"), ("a.photon.ts", "a"), ("a.b.js", "a.b"), (".ts", "main"), ("a", "a")] {
+            assert_eq!(stem(name), expected);
+        }
+    }
+}
