@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use executor::CallContext;
-use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 use run::{EffectClass, Failure, Json, Outcome, Payload};
 use serde::{Deserialize, Serialize};
@@ -153,8 +153,8 @@ impl Fetch {
         if let Some(body) = &hop.body {
             request = request.body(body.clone());
         } else if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) {
-            // So that servers see an empty body and not a missing one.
-            request = request.body(Bytes::new());
+            // As the standard says: these have a body, if an empty one.
+            request = request.header(CONTENT_LENGTH, 0);
         }
         // No path, no query, no header: they may hold secrets.
         tracing::debug!(run = %cx.run, n = cx.n, method = %hop.method, host, port, "fetch");

@@ -39,11 +39,30 @@ pub(super) async fn place(
     kinds: &[Kind],
     follow: bool,
 ) -> Result<Place, Failure> {
-    let written = checked_path(call, path)?;
     if gate.permissions().is_everything() {
-        let real = written.clone();
-        return Ok(Place { written, name: real.clone(), real, at: None });
+        let written = checked_path(call, path)?;
+        return Ok(Place { name: written.clone(), real: written.clone(), written, at: None });
     }
+    let place = spot(gate, context, call, path, kinds, follow).await?;
+    let (folder, name) = match (place.real.parent(), place.real.file_name()) {
+        (Some(folder), Some(name)) => (folder, PathBuf::from(name)),
+        _ => (Path::new("/"), PathBuf::from(".")),
+    };
+    let at = open_folder(folder).map_err(|e| place.failure(e, call))?;
+    Ok(Place { at: Some(at), name, ..place })
+}
+
+/// As [`place`], but without opening anything, since what is above it may have to be made: `real` is always without
+/// links.
+pub(super) async fn spot(
+    gate: &Gate,
+    context: &CallContext,
+    call: &str,
+    path: &str,
+    kinds: &[Kind],
+    follow: bool,
+) -> Result<Place, Failure> {
+    let written = checked_path(call, path)?;
     let real = paths::walk(&written, follow).map_err(|e| failure(e, call, &written, None))?;
     for kind in kinds {
         let access = match kind {
@@ -52,14 +71,7 @@ pub(super) async fn place(
         };
         gate.pass(&context.run, access, Some(&written)).await?;
     }
-    let (folder, name) = match (real.parent(), real.file_name()) {
-        (Some(folder), Some(name)) => (folder, PathBuf::from(name)),
-        _ => (Path::new("/"), PathBuf::from(".")),
-    };
-    match open_folder(folder) {
-        Ok(at) => Ok(Place { written, name, at: Some(at), real }),
-        Err(e) => Err(failure(e, call, &written, None)),
-    }
+    Ok(Place { written, real, at: None, name: PathBuf::new() })
 }
 
 /// A path of a program: absolute, and possible.

@@ -9,15 +9,10 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::place::{Place, open_folder, subfolder};
-use crate::permissions::paths;
 
-/// Makes a folder and those above it that are missing; gives the first that was made.
+/// Makes a folder (at a path without links) and those above it that are missing; gives the first that was made.
 pub(super) fn make(place: &Place, mode: Mode) -> Result<Option<PathBuf>, Failure> {
-    if place.is_checked() {
-        return made_below(&place.real, mode).map_err(|e| place.failure(e, "mkdir"));
-    }
-    let real = paths::walk(&place.real, true).map_err(|e| place.failure(e, "mkdir"))?;
-    made_below(&real, mode).map_err(|e| place.failure(e, "mkdir"))
+    made_below(&place.real, mode).map_err(|e| place.failure(e, "mkdir"))
 }
 
 fn made_below(real: &Path, mode: Mode) -> Result<Option<PathBuf>, Errno> {

@@ -154,6 +154,9 @@ fn host_of(text: &str) -> Result<Host, String> {
     }
     let url = Url::parse(&format!("http://{text}/")).map_err(|_| bad())?;
     let host = url.host_str().ok_or_else(bad)?;
+    if !host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+        return Err(bad());
+    }
     Ok(match host.parse::<IpAddr>() {
         Ok(ip) => Host::Address(ip),
         Err(_) => Host::Name(host.strip_suffix('.').unwrap_or(host).to_owned()),
