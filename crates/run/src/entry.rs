@@ -335,6 +335,7 @@ impl Body {
 /// The flat JSON form of every kind; one struct, so that values stay raw text in both directions.
 #[derive(Serialize, Deserialize, Default)]
 pub(crate) struct Line {
+    #[serde(default)]
     t: std::borrow::Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     n: Option<u64>,
