@@ -43,7 +43,7 @@ impl Diagnostic {
             file: file.to_owned(),
             line: 1 + count_lines(&source[..start]),
             column: to_u32(before + 1),
-            message: message.into(),
+            message: message.into().chars().map(visible).collect(),
             help: None,
             source_line: quoted,
             len: to_u32(marked.min(room)),

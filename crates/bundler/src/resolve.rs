@@ -183,7 +183,7 @@ impl<'f> Resolver<'f> {
     }
 
     fn exported(&self, root: &Path, package: &Package, specifier: &str, subpath: &str, kind: Kind) -> Result<Target, Unresolved> {
-        let name = package.name.as_deref().unwrap_or(specifier);
+        let name = package.name.as_deref().or(split_bare(specifier).map(|(name, _)| name)).unwrap_or(specifier);
         let target = package.export(subpath, conditions(kind)).map_err(|why| match why {
             NoTarget::NotExported => unresolved(
                 format!("the package '{name}' does not export '{subpath}'"),

@@ -1,0 +1,3 @@
+// Bad - assumes checkpoint/resume always works
+private state = { processedAll: false };
+

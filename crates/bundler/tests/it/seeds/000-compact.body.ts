@@ -1,0 +1,7 @@
+// Good - compact state
+private state = {
+lastId: 42,
+timestamp: "...",
+count: 100
+};
+

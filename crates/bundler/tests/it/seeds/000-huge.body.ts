@@ -1,0 +1,4 @@
+// Bad - huge state
+private state = {
+allProcessedItems: [/* 10,000+ items */]
+};

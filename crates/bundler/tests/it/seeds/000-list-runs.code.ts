@@ -1,0 +1,1 @@
+const runs = await code.list_runs({ limit: 10 });

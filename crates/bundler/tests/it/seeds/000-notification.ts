@@ -1,0 +1,11 @@
+export default class NotificationPhoton extends Photon {
+async run(params) {
+const result = await processData(params);
+// Emit event for other Photons
+await this.emit({
+type: 'data_processed',
+data: { count: result.length, timestamp: new Date() }
+});
+return result;
+}
+}
