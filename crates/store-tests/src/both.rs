@@ -8,7 +8,7 @@ use crate::{Fixture, driver, run_id};
 pub async fn blobs_go_with_their_run<S: JournalStore + CheckpointStore>(store: Fixture<S>) {
     for run in ["r1", "r10"] {
         drop(store.create(&run_id(run), &driver("a")).await.unwrap());
-        for key in ["value/a", "snapshot/b", "lease", "inbox", "inbox/x", "blobs", "take-over"] {
+        for key in ["value/a", "snapshot/b", "lease", "inbox", "inbox/x", "blobs", "journal.new"] {
             // Names that a layout may use itself are keys like any other.
             if key != "inbox" {
                 store.save(&format!("runs/{run}/{key}"), run.into(), true).await.unwrap();

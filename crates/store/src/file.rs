@@ -1,11 +1,11 @@
 //! Plain files, on a local file system. The layout is written down in `LAYOUT.md`.
 //!
-//! Three locks and marks keep drivers apart; all are `flock`s, so they end with the process that holds them:
-//! - `{run}.d/lease` is locked for as long as a lease lives. It also says who drives, and the fencing number.
-//! - the folder `{run}.d` is locked for the moment in which a lease is taken, looked up, or a run is deleted.
-//! - appends take no lock. They look, before and after writing, whether their lease file is still the current one: a
-//!   take-over empties and replaces it, and then puts a copy of the journal in the journal's place, so that a write of
-//!   the old driver that was already under way ends in a file that nobody reads.
+//! Drivers are kept apart by locks (`flock`, which end with the process that holds them) and by a mark:
+//! - `{run}.jsonl` is locked for as long as a lease lives.
+//! - the folder `{run}.d` is locked for the moment in which a lease is taken or a run is deleted.
+//! - appends take no lock. A take-over marks the journal file, and then puts a copy in its place; the old driver looks
+//!   for the mark before and after each write. So each of its writes is either in the copy or known to it as refused,
+//!   even one that was under way while the process was stopped.
 
 mod appends;
 mod disk;
@@ -13,6 +13,7 @@ mod inbox;
 mod keep;
 mod lease;
 mod list;
+mod record;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,6 @@ use run::RunId;
 use crate::{JournalStore, Lease, Message, Owner, RunFile, StoreError, blocking};
 use appends::Driver;
 use disk::Context;
-use lease::Mode;
 
 /// What the files survive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -128,8 +128,7 @@ impl JournalStore for FileStore {
 
     async fn acquire(&self, run: &RunId, owner: &Owner, take_over: bool) -> Result<Lease, StoreError> {
         let (id, owner) = (run.clone(), owner.clone());
-        let mode = if take_over { Mode::TakeOver } else { Mode::Acquire };
-        Ok(lease(run, self.with(move |home| home.acquire(&id, &owner, mode)).await?))
+        Ok(lease(run, self.with(move |home| home.acquire(&id, &owner, take_over)).await?))
     }
 
     async fn owner(&self, run: &RunId) -> Result<Option<Owner>, StoreError> {
@@ -143,7 +142,7 @@ impl JournalStore for FileStore {
 
     fn sync(&self, lease: &Lease) -> BoxFuture<'static, Result<(), StoreError>> {
         match driver(lease) {
-            Ok(driver) if !driver.needs_sync() => ready(driver.current()).boxed(),
+            Ok(driver) if !driver.needs_sync() => ready(driver.current().map(drop)).boxed(),
             // Begun at once, not when it is first polled: syncs of many runs then share the disk's work.
             Ok(driver) => blocking::run(move || driver.sync()).boxed(),
             Err(error) => ready(Err(error)).boxed(),

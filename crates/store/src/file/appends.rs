@@ -16,10 +16,9 @@ use run::RunId;
 use super::disk::{self, Context};
 use crate::StoreError;
 
-/// A driven journal. The lock on `lease` is the right to drive it; it ends with this value.
+/// A driven journal. The lock on the file is the right to drive it; it ends with this value.
 pub(super) struct Driver {
     run: RunId,
-    lease: File,
     journal: File,
     path: PathBuf,
     durable: bool,
@@ -42,10 +41,9 @@ struct Tail {
 }
 
 impl Driver {
-    pub(super) fn new(run: &RunId, lease: File, journal: File, path: PathBuf, durable: bool) -> Self {
+    pub(super) fn new(run: &RunId, journal: File, path: PathBuf, durable: bool) -> Self {
         Self {
             run: run.clone(),
-            lease,
             journal,
             path,
             durable,
@@ -65,28 +63,30 @@ impl Driver {
         format!("cannot {what} journal {}", self.path.display())
     }
 
-    /// Whether this lease is still the run's. A take-over empties and unlinks the lease file.
-    pub(super) fn current(&self) -> Result<(), StoreError> {
-        let stat = rustix::fs::fstat(&self.lease).context(|| self.doing("look at the lease of"))?;
-        if stat.st_size == 0 || stat.st_nlink == 0 {
-            return Err(self.fenced("its lease file was replaced"));
+    /// The journal's length, if this lease is still the run's.
+    pub(super) fn current(&self) -> Result<u64, StoreError> {
+        let stat = disk::fstat(&self.journal).context(|| self.doing("look at"))?;
+        if disk::is_sealed(&stat) {
+            return Err(self.fenced("another process has taken it over"));
         }
-        Ok(())
-    }
-
-    /// The journal's length, if it may be changed.
-    fn ready(&self, tail: &mut Tail) -> Result<u64, StoreError> {
-        self.current()?;
-        self.not_lost()?;
-        if let Some(len) = tail.torn {
-            self.journal.set_len(len).context(|| self.doing("cut a failed append off"))?;
-            tail.torn = None;
-        }
-        let stat = rustix::fs::fstat(&self.journal).context(|| self.doing("look at"))?;
         if stat.st_nlink == 0 {
             return Err(self.fenced("its journal was replaced or removed"));
         }
         Ok(stat.st_size as u64)
+    }
+
+    /// The journal's length, if it may be changed.
+    fn ready(&self, tail: &mut Tail) -> Result<u64, StoreError> {
+        let len = self.current()?;
+        self.not_lost()?;
+        match tail.torn {
+            Some(torn) if torn < len => {
+                self.journal.set_len(torn).context(|| self.doing("cut a failed append off"))?;
+                tail.torn = None;
+                Ok(torn)
+            }
+            _ => Ok(len),
+        }
     }
 
     pub(super) fn append(&self, at: u64, lines: &[u8]) -> Result<(), StoreError> {
@@ -105,7 +105,7 @@ impl Driver {
             return Err(error).context(|| self.doing("append to"));
         }
         // A take-over in between may have copied the journal without these lines.
-        self.current()
+        self.current().map(drop)
     }
 
     pub(super) fn truncate(&self, len: u64) -> Result<(), StoreError> {
@@ -118,7 +118,7 @@ impl Driver {
             self.journal.set_len(len).context(|| self.doing("cut off"))?;
             self.changes.fetch_add(1, Ordering::Release);
         }
-        self.current()
+        self.current().map(drop)
     }
 
     /// Whether anything has changed since the last sync.
@@ -144,7 +144,7 @@ impl Driver {
             return Err(error).context(|| self.doing("sync"));
         }
         self.synced.store(changes, Ordering::Release);
-        self.current()
+        self.current().map(drop)
     }
 
     fn not_lost(&self) -> Result<(), StoreError> {
@@ -159,7 +159,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // Closing frees the lock only once no child process that is just being started holds a copy of the file.
-        let _ = self.lease.unlock();
+        let _ = self.journal.unlock();
     }
 }
 

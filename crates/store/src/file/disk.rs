@@ -1,14 +1,16 @@
 //! Small steps on files: opened without following links, written aside, made durable.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
 };
 
-use rustix::fs::{FileType, OFlags, Stat};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 
 use crate::StoreError;
 
@@ -34,6 +36,10 @@ pub(super) fn stat(path: &Path) -> io::Result<Option<Stat>> {
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+pub(super) fn fstat(file: &File) -> io::Result<Stat> {
+    Ok(rustix::fs::fstat(file)?)
 }
 
 pub(super) fn is_regular(stat: &Stat) -> bool {
@@ -168,4 +174,35 @@ pub(super) fn load(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(Some(bytes))
+}
+
+/// Locks a file if nobody holds it.
+pub(super) fn lock(file: &File, shared: bool) -> io::Result<bool> {
+    match if shared { file.try_lock_shared() } else { file.try_lock() } {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Like `lock`, alone; but whoever only looks whether the file is locked holds the lock for some microseconds too.
+pub(super) fn lock_soon(file: &File) -> io::Result<bool> {
+    for _ in 0..5 {
+        if lock(file, false)? {
+            return Ok(true);
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    lock(file, false)
+}
+
+/// Marks a journal as taken over. The sticky bit means nothing to the system on a regular file, and whoever has the
+/// file open sees it at once.
+pub(super) fn seal(journal: &File) -> io::Result<()> {
+    let mode = Mode::from_raw_mode(fstat(journal)?.st_mode);
+    Ok(rustix::fs::fchmod(journal, mode | Mode::SVTX)?)
+}
+
+pub(super) fn is_sealed(stat: &Stat) -> bool {
+    Mode::from_raw_mode(stat.st_mode).contains(Mode::SVTX)
 }

@@ -55,11 +55,9 @@ fn the_layout_is_the_documented_one() {
     let lease = wait(store.create(&id("r1"), &owner())).unwrap();
     wait(store.append(&lease, 0, "{\"t\":\"start\"}\n".into())).unwrap();
     wait(store.sync(&lease)).unwrap();
-    assert_eq!(tree(folder.path()), ["runs 700", "runs/r1.d 700", "runs/r1.d/lease 600", "runs/r1.jsonl 600"]);
+    assert_eq!(tree(folder.path()), ["runs 700", "runs/r1.jsonl 600"]);
     let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!(text("runs/r1.jsonl"), "{\"t\":\"start\"}\n");
-    let lease_file = r#"{"fence":1,"host":"h","pid":7,"what":"quicksave run","since":1,"disk":false}"#;
-    assert_eq!(text("runs/r1.d/lease"), format!("{lease_file}\n"));
     wait(store.save("runs/r1/value/ab", "x".into(), true)).unwrap();
     wait(store.save("code/cd", "x".into(), true)).unwrap();
     wait(store.post(&id("r1"), "x".into())).unwrap();
@@ -73,7 +71,9 @@ fn the_layout_is_the_documented_one() {
     for (found, expected) in tree.iter().zip(expected) {
         assert!(expected.strip_suffix('*').map_or(found == expected, |start| found.starts_with(start)), "{found}");
     }
-    assert_eq!(text("runs/r1.d/lease"), format!("{}\n", lease_file.replace("1,\"h", "2,\"h").replace("false", "true")));
+    let lease_file = r#"{"fence":2,"host":"h","pid":7,"what":"quicksave run","since":1,"disk":true}"#;
+    assert_eq!(text("runs/r1.d/lease"), format!("{lease_file}\n"));
+    assert_eq!(text("runs/r1.jsonl"), "{\"t\":\"start\"}\n");
 }
 
 #[test]
@@ -119,10 +119,11 @@ fn links_are_not_followed() {
     std::fs::create_dir(&elsewhere).unwrap();
     symlink(&elsewhere, runs.join("s.d")).unwrap();
     assert!(wait(store.create(&id("s"), &owner())).is_err());
+    assert!(!runs.join("s.jsonl").exists());
+    drop(wait(store.create(&id("t"), &owner())).unwrap());
     std::fs::create_dir(runs.join("t.d")).unwrap();
     symlink(&secret, runs.join("t.d/lease")).unwrap();
-    assert!(wait(store.create(&id("t"), &owner())).is_err());
-    assert!(!runs.join("t.jsonl").exists());
+    assert!(wait(store.acquire(&id("t"), &owner(), false)).is_err());
     symlink(&secret, folder.path().join("key")).unwrap();
     assert!(wait(store.load("key")).is_err());
     assert!(!wait(CheckpointStore::list(&store, "")).unwrap().contains(&"key".to_owned()));
@@ -143,11 +144,12 @@ fn a_pipe_does_not_hang() {
 }
 
 #[test]
-fn damaged_lease_files_are_read_as_the_first() {
+fn lost_lease_files_are_read_as_the_first() {
     let (folder, store) = home();
     for (i, content) in ["", "{", "null", "\0\0\0\0", "{\"fence\":-1}"].into_iter().enumerate() {
         let run = id(&format!("r{i}"));
         drop(wait(store.create(&run, &owner())).unwrap());
+        assert_eq!(wait(store.acquire(&run, &owner(), false)).unwrap().fence, 2);
         let path = folder.path().join(format!("runs/{run}.d/lease"));
         std::fs::write(&path, content).unwrap();
         assert_eq!(wait(store.acquire(&run, &owner(), false)).unwrap().fence, 2, "{content:?}");
@@ -160,11 +162,10 @@ fn damaged_lease_files_are_read_as_the_first() {
 }
 
 #[test]
-fn a_second_link_to_the_lease_file_does_not_keep_a_driver_in() {
+fn a_second_link_to_the_journal_does_not_keep_a_driver_in() {
     let (folder, store) = home();
     let lease = wait(store.create(&id("r"), &owner())).unwrap();
-    let path = folder.path().join("runs/r.d/lease");
-    std::fs::hard_link(&path, folder.path().join("backup")).unwrap();
+    std::fs::hard_link(folder.path().join("runs/r.jsonl"), folder.path().join("backup")).unwrap();
     let _new = wait(store.acquire(&id("r"), &owner(), true)).unwrap();
     let refused = wait(store.append(&lease, 0, "x\n".into()));
     assert!(matches!(refused, Err(StoreError::Fenced { .. })));
@@ -175,16 +176,37 @@ fn a_take_over_that_was_cut_short_is_finished_by_the_next_lease() {
     let (folder, store) = home();
     let old = wait(store.create(&id("r"), &owner())).unwrap();
     wait(store.append(&old, 0, "one\n".into())).unwrap();
-    // What a taker leaves that dies after it has replaced the lease file.
-    std::fs::rename(folder.path().join("runs/r.d/lease"), folder.path().join("kept open")).unwrap();
-    std::fs::write(folder.path().join("runs/r.d/lease"), "{\"fence\":2}").unwrap();
-    std::fs::write(folder.path().join("runs/r.d/take-over"), "").unwrap();
+    // What a taker leaves that dies after it has marked the journal.
+    let journal = folder.path().join("runs/r.jsonl");
+    disk::seal(&std::fs::File::open(&journal).unwrap()).unwrap();
+    disk::make_folder(&folder.path().join("runs/r.d")).unwrap();
+    std::fs::write(folder.path().join("runs/r.d/journal.new"), "on").unwrap();
+    for _ in 0..2 {
+        let refused = wait(store.append(&old, 4, "two\n".into()));
+        assert!(matches!(refused, Err(StoreError::Fenced { .. })));
+    }
+    drop(old);
     let new = wait(store.acquire(&id("r"), &owner(), false)).unwrap();
-    assert!(!folder.path().join("runs/r.d/take-over").exists());
-    let refused = wait(store.append(&old, 4, "two\n".into()));
-    assert!(matches!(refused, Err(StoreError::Fenced { .. })));
+    assert_eq!(tree(folder.path()), ["runs 700", "runs/r.d 700", "runs/r.d/lease 600", "runs/r.jsonl 600"]);
     wait(store.append(&new, 4, "2\n".into())).unwrap();
     assert_eq!(wait(store.read(&id("r"), 0, 100)).unwrap(), "one\n2\n");
+}
+
+#[test]
+fn the_first_driver_is_named_where_attributes_are_missing_too() {
+    let (folder, store) = home();
+    let run = id("r");
+    let lease = wait(store.create(&run, &owner())).unwrap();
+    let journal = std::fs::File::open(folder.path().join("runs/r.jsonl")).unwrap();
+    rustix::fs::fremovexattr(&journal, "user.quicksave.owner").unwrap();
+    assert_eq!(wait(store.owner(&run)).unwrap().unwrap().what, "an unknown process");
+    // What `create` writes in place of the attribute.
+    let written = r#"{"fence":1,"host":"h","pid":7,"what":"quicksave run","since":1,"disk":false}"#;
+    std::fs::create_dir(folder.path().join("runs/r.d")).unwrap();
+    std::fs::write(folder.path().join("runs/r.d/lease"), written).unwrap();
+    assert_eq!(wait(store.owner(&run)).unwrap(), Some(owner()));
+    drop(lease);
+    assert_eq!(wait(store.acquire(&run, &owner(), false)).unwrap().fence, 2);
 }
 
 #[test]
