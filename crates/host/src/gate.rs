@@ -177,7 +177,9 @@ impl Drop for Vouch {
 fn covers(earlier: &Access, access: &Access) -> bool {
     let below = |folder: &PathBuf, path: &PathBuf| path.starts_with(folder);
     match (earlier, access) {
-        (Access::Read(folder), Access::Read(path)) | (Access::Write(folder), Access::Write(path)) => below(folder, path),
+        (Access::Read(folder), Access::Read(path)) | (Access::Write(folder), Access::Write(path)) => {
+            below(folder, path)
+        }
         (earlier, access) => earlier == access,
     }
 }

@@ -1,6 +1,7 @@
 //! What a program may know of the process that it runs in.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use executor::CallContext;
 use run::{Outcome, Payload};
@@ -12,7 +13,7 @@ use crate::gate::Gate;
 use crate::permissions::{Access, Decision};
 
 /// What `process.info` and `env.*` tell.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Facts {
     /// The current folder.
     pub cwd: String,
@@ -42,6 +43,18 @@ impl Facts {
             tmpdir: text(std::env::temp_dir()),
             pid: std::process::id(),
         }
+    }
+}
+
+/// Without the values of the environment, which are secrets as often as not.
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.env.keys().collect();
+        f.debug_struct("Facts")
+            .field("cwd", &self.cwd)
+            .field("argv", &self.argv)
+            .field("env", &names)
+            .finish_non_exhaustive()
     }
 }
 

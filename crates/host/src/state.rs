@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FlockOperation;
 use run::{Failure, Json, Outcome, Payload};
+use rustix::fs::FlockOperation;
 use serde::Deserialize;
 
 use crate::args::{self, blocking};
@@ -94,7 +94,8 @@ pub(crate) async fn save(states: &States, args: Payload) -> Outcome {
     let state = args.state.unwrap_or_else(Json::null);
     // Two syncs: always on another thread.
     blocking(false, move || {
-        replace(&folder, &args.instance, state.get()).map_err(|e| failed("saving", &folder.join(&args.instance), &e))?;
+        replace(&folder, &args.instance, state.get())
+            .map_err(|e| failed("saving", &folder.join(&args.instance), &e))?;
         Ok(Payload::null())
     })
     .await

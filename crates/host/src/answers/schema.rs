@@ -34,7 +34,8 @@ fn at_depth(schema: &Value, value: &mut Value, place: &str, depth: usize) -> Res
         Value::Array(items) => {
             let (least, most) = (count(schema, "minItems"), count(schema, "maxItems"));
             if least.is_some_and(|least| items.len() < least) || most.is_some_and(|most| items.len() > most) {
-                let bounds = format!("{} to {}", least.unwrap_or(0), most.map_or("any number".into(), |m| m.to_string()));
+                let bounds =
+                    format!("{} to {}", least.unwrap_or(0), most.map_or("any number".into(), |m| m.to_string()));
                 return Err(named(format!("a list of {bounds} entries is expected, not of {}", items.len())));
             }
             let Some(each) = schema.get("items") else { return Ok(()) };

@@ -3,15 +3,16 @@
 use reqwest::Url;
 use run::{Json, Outcome, Payload};
 
-use super::request::failed;
 use super::Head;
+use super::request::failed;
 use crate::args::size;
 
 pub(super) fn read(url: &Url, limit: usize) -> Outcome {
     // A fragment is not part of the data.
     let text = url.as_str().split('#').next().unwrap_or_default();
     let rest = text.strip_prefix("data:").unwrap_or_default();
-    let (kind, data) = rest.split_once(',').ok_or_else(|| failed("the data: URL has no comma before its data".into()))?;
+    let (kind, data) =
+        rest.split_once(',').ok_or_else(|| failed("the data: URL has no comma before its data".into()))?;
     if data.len() > limit {
         return Err(failed(format!("the data: URL is longer than one value may be ({})", size(limit))));
     }

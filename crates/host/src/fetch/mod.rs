@@ -126,7 +126,10 @@ impl Fetch {
                     return Err(failed(format!("unexpected redirect: {} leads to {}", at(&hop.url), at(&next))));
                 }
                 Redirect::Follow if redirects == MAX_REDIRECTS => {
-                    return Err(failed(format!("redirect count exceeded: more than {MAX_REDIRECTS}, the last to {}", at(&next))));
+                    return Err(failed(format!(
+                        "redirect count exceeded: more than {MAX_REDIRECTS}, the last to {}",
+                        at(&next)
+                    )));
                 }
                 Redirect::Follow => redirects += 1,
             }
@@ -205,7 +208,11 @@ fn next_url(from: &Url, response: &Response) -> Result<Option<Url>, Failure> {
     let Some(location) = response.headers().get(LOCATION) else { return Ok(None) };
     let next = std::str::from_utf8(location.as_bytes()).ok().and_then(|text| from.join(text).ok());
     let Some(mut next) = next else {
-        return Err(failed(format!("{} redirects to {:?}, which is not a URL", at(from), short(&latin1(location.as_bytes())))));
+        return Err(failed(format!(
+            "{} redirects to {:?}, which is not a URL",
+            at(from),
+            short(&latin1(location.as_bytes()))
+        )));
     };
     if !matches!(next.scheme(), "http" | "https") {
         return Err(failed(format!("{} redirects to a {} URL, which is not followed", at(from), next.scheme())));
@@ -227,7 +234,8 @@ impl Hop {
         if become_get {
             self.method = Method::GET;
             self.body = None;
-            for name in ["content-encoding", "content-language", "content-location", "content-type", "idempotency-key"] {
+            for name in ["content-encoding", "content-language", "content-location", "content-type", "idempotency-key"]
+            {
                 self.headers.remove(name);
             }
         }

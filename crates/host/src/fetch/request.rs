@@ -7,14 +7,25 @@ use run::Failure;
 use super::{at, is_safe, secret, short};
 
 /// Headers with secrets: never shown, and dropped when a redirect leads to another origin.
-pub(super) const SECRET_HEADERS: [&str; 5] =
-    ["authorization", "cookie", "cookie2", "proxy-authorization", "x-api-key"];
+pub(super) const SECRET_HEADERS: [&str; 5] = ["authorization", "cookie", "cookie2", "proxy-authorization", "x-api-key"];
 
 /// Headers that belong to the connection or that the client sets from the URL and the body. A program that could
 /// set them could say one thing to a proxy and another to the server behind it.
 const DROPPED: [&str; 14] = [
-    "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-authenticate",
-    "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "via",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
 ];
 
 /// A failure as Node's `fetch` words it.
@@ -44,14 +55,21 @@ pub(super) fn headers(given: &[(String, String)], method: &Method, key: &str) ->
     for (name, value) in given {
         let parsed = HeaderName::from_bytes(name.as_bytes());
         let Ok(header) = parsed else {
-            return Err(Failure::new("TypeError", format!("Headers.append: {:?} is an invalid header name.", short(name))));
+            return Err(Failure::new(
+                "TypeError",
+                format!("Headers.append: {:?} is an invalid header name.", short(name)),
+            ));
         };
         // Each character is one byte, as in the browsers; a line break would begin another header.
-        let bytes: Option<Vec<u8>> = value.trim_matches([' ', '\t', '\r', '\n']).chars().map(|c| u8::try_from(c).ok()).collect();
+        let bytes: Option<Vec<u8>> =
+            value.trim_matches([' ', '\t', '\r', '\n']).chars().map(|c| u8::try_from(c).ok()).collect();
         let value = bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
         let Some(value) = value else {
             // Without the value, which may be a secret.
-            return Err(Failure::new("TypeError", format!("Headers.append: the value of {header} is an invalid header value.")));
+            return Err(Failure::new(
+                "TypeError",
+                format!("Headers.append: the value of {header} is an invalid header value."),
+            ));
         };
         if DROPPED.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
             continue;

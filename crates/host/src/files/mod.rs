@@ -135,8 +135,7 @@ pub(crate) async fn perform(gate: &Arc<Gate>, cx: &CallContext, op: &str, args: 
         }
         "fs.utimes" => {
             let place = at("utime", Kind::Write, true).await?;
-            let times =
-                Timestamps { last_access: timespec(a.atime_ms), last_modification: timespec(a.mtime_ms) };
+            let times = Timestamps { last_access: timespec(a.atime_ms), last_modification: timespec(a.mtime_ms) };
             let set = rustix::fs::utimensat(place.at(), place.name(), &times, place.flags(true));
             set.map(|()| Payload::null()).map_err(|e| place.failure(e, "utime"))
         }

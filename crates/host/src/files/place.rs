@@ -85,7 +85,8 @@ pub(super) fn checked_path(call: &str, path: &str) -> Result<PathBuf, Failure> {
     }
     let path = PathBuf::from(path);
     if path.is_relative() {
-        let message = format!("{call}: {:?} is not absolute, and the host has no folder of the program's", path.display());
+        let message =
+            format!("{call}: {:?} is not absolute, and the host has no folder of the program's", path.display());
         return Err(Failure::with_code("TypeError", "ERR_INVALID_ARG_VALUE", message));
     }
     Ok(path)

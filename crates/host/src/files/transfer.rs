@@ -33,7 +33,8 @@ pub(super) async fn read(place: Place, limit: usize) -> Outcome {
     blocking(quick, move || {
         let too_long = || {
             let (path, limit) = (place.written.display(), size(limit));
-            let text = format!("{path} is longer than one value may be ({limit}): read it in parts, or raise the limit");
+            let text =
+                format!("{path} is longer than one value may be ({limit}): read it in parts, or raise the limit");
             Failure::with_code("RangeError", "ERR_FS_FILE_TOO_LARGE", text)
         };
         if length > limit as u64 {

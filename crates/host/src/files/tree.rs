@@ -67,7 +67,8 @@ fn remove_in(at: BorrowedFd<'_>, name: &Path) -> Result<(), Errno> {
         below.push((name.to_owned(), known_folder));
     }
     for (name, known_folder) in below {
-        let gone = if known_folder { Err(Errno::ISDIR) } else { rustix::fs::unlinkat(&folder, &*name, AtFlags::empty()) };
+        let gone =
+            if known_folder { Err(Errno::ISDIR) } else { rustix::fs::unlinkat(&folder, &*name, AtFlags::empty()) };
         match gone {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ISDIR | Errno::PERM) => {

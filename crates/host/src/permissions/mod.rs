@@ -95,8 +95,8 @@ impl Access {
                 let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
                 if matches!(port, 80 | 443) { host } else { format!("{host}:{port}") }
             }
-            Self::Read(path) | Self::Write(path) => path.display().to_string().replace(',', ",,"),
-            Self::Env(name) | Self::Run(name) => name.replace(',', ",,"),
+            Self::Read(path) | Self::Write(path) => plain(&path.to_string_lossy()).replace(',', ",,"),
+            Self::Env(name) | Self::Run(name) => plain(name).replace(',', ",,"),
         };
         format!("--allow-{}={entry}", self.kind().name())
     }
@@ -108,12 +108,26 @@ impl fmt::Display for Access {
         match self {
             Self::Net { host, port } if host.contains(':') => write!(f, "network access to [{host}]:{port}"),
             Self::Net { host, port } => write!(f, "network access to {host}:{port}"),
-            Self::Read(path) => write!(f, "reading {}", path.display()),
-            Self::Write(path) => write!(f, "writing {}", path.display()),
-            Self::Env(name) => write!(f, "the environment variable {name}"),
-            Self::Run(name) => write!(f, "starting {name}"),
+            Self::Read(path) => write!(f, "reading {}", plain(&path.to_string_lossy())),
+            Self::Write(path) => write!(f, "writing {}", plain(&path.to_string_lossy())),
+            Self::Env(name) => write!(f, "the environment variable {}", plain(name)),
+            Self::Run(name) => write!(f, "starting {}", plain(name)),
         }
     }
+}
+
+/// A program chooses these texts, and a person reads them in a question: nothing in them may move the cursor, begin a
+/// line or turn the direction of writing.
+fn plain(text: &str) -> String {
+    let harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmful(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
 }
 
 /// What is granted, or denied, of one family.
@@ -223,7 +237,8 @@ impl Permissions {
                 None => rule == name,
             }),
             Access::Run(name) => decide(&self.run, |rule| {
-                rule == name || (!rule.contains('/') && Path::new(name).file_name().is_some_and(|file| file == rule.as_str()))
+                rule == name
+                    || (!rule.contains('/') && Path::new(name).file_name().is_some_and(|file| file == rule.as_str()))
             }),
         }
     }

@@ -57,8 +57,7 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 /// Files of the system through which a program gets at memory, environment, devices or the kernel: a grant of files
 /// does not reach them, only `--allow-all` does.
 pub(crate) fn is_back_door(path: &Path) -> bool {
-    const HARMLESS: [&str; 9] =
-        ["null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "tty"];
+    const HARMLESS: [&str; 9] = ["null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "tty"];
     let mut parts = path.components().skip(1).map(|part| part.as_os_str().to_string_lossy());
     match parts.next().as_deref() {
         Some("proc") => match parts.next().as_deref() {

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use crate::server::{Names, Server, header, response};
 use crate::support::{Person, call, call_bytes, fails, permissions, value};
 
-const GZIP: &[u8] = &[0x1f,0x8b,0x08,0x00,0x00,0x00,0x00,0x00,0x00,0x03,0xcb,0x48,0xcd,0xc9,0xc9,0x57,0xc8,0x40,0x90,0x00,0x80,0x88,0xf9,0xe5,0x11,0x00,0x00,0x00];
+const GZIP: &[u8] = &[
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8, 0x40, 0x90,
+    0x00, 0x80, 0x88, 0xf9, 0xe5, 0x11, 0x00, 0x00, 0x00,
+];
 
 /// A host with these flags, to which the names a.test, b.test and c.test lead to this machine.
 fn host(flags: &[&str]) -> Arc<LocalHost> {
@@ -38,7 +41,10 @@ async fn a_response_comes_back_whole() {
     let url = format!("http://a.test:{}/p?q=1#f", server.port);
     let (head, body) = get(&host(&["--allow-net=a.test"]), &url).await;
     assert_eq!(body, "body");
-    assert_eq!((&head["status"], &head["statusText"], &head["redirected"]), (&json!(404), &json!("Not Found"), &json!(false)));
+    assert_eq!(
+        (&head["status"], &head["statusText"], &head["redirected"]),
+        (&json!(404), &json!("Not Found"), &json!(false))
+    );
     assert_eq!(head["url"], json!(url));
     let headers = head["headers"].as_array().unwrap();
     assert!(headers.contains(&json!(["x-a", "1"])) && headers.contains(&json!(["x-a", "2"])), "{headers:?}");
@@ -75,8 +81,16 @@ async fn headers_cannot_smuggle() {
     let host = host(&["--allow-net=a.test"]);
     let url = format!("http://a.test:{}/", server.port);
     for (name, bad) in [
-        ("x", "a\r\nHost: evil"), ("x", "a\nb"), ("x", "a\0b"), ("x", "a\u{2028}b"), ("x\r\ny", "a"), ("x y", "a"),
-        ("", "a"), ("x:", "a"), ("x\u{e9}", "a"), ("x", "snow \u{2603}"),
+        ("x", "a\r\nHost: evil"),
+        ("x", "a\nb"),
+        ("x", "a\0b"),
+        ("x", "a\u{2028}b"),
+        ("x\r\ny", "a"),
+        ("x y", "a"),
+        ("", "a"),
+        ("x:", "a"),
+        ("x\u{e9}", "a"),
+        ("x", "snow \u{2603}"),
     ] {
         let failure = refused(&host, json!({"url": url, "headers": [[name, bad]]})).await;
         assert_eq!(failure.name, "TypeError", "{name:?} {bad:?}");
@@ -87,9 +101,18 @@ async fn headers_cannot_smuggle() {
     }
     assert!(server.requests().is_empty());
     let dropped = [
-        ("Host", "evil.org"), ("Content-Length", "99"), ("Transfer-Encoding", "chunked"), ("Connection", "x-keep"),
-        ("Keep-Alive", "1"), ("Upgrade", "h2c"), ("TE", "trailers"), ("Trailer", "x"), ("Expect", "100-continue"),
-        ("Proxy-Authorization", "p"), ("Proxy-Connection", "p"), ("HTTP2-Settings", "p"),
+        ("Host", "evil.org"),
+        ("Content-Length", "99"),
+        ("Transfer-Encoding", "chunked"),
+        ("Connection", "x-keep"),
+        ("Keep-Alive", "1"),
+        ("Upgrade", "h2c"),
+        ("TE", "trailers"),
+        ("Trailer", "x"),
+        ("Expect", "100-continue"),
+        ("Proxy-Authorization", "p"),
+        ("Proxy-Connection", "p"),
+        ("HTTP2-Settings", "p"),
     ];
     let mut headers: Vec<_> = dropped.iter().map(|(k, v)| json!([k, v])).collect();
     headers.push(json!(["X-Keep", " kept\u{e9} "]));
@@ -132,8 +155,13 @@ async fn each_hop_needs_its_own_permission() {
 async fn redirects_follow_the_standard() {
     // (status, method, method after, whether the body stays)
     for (status, method, after, body) in [
-        (301, "POST", "GET", false), (302, "POST", "GET", false), (303, "POST", "GET", false), (303, "PUT", "GET", false),
-        (301, "PUT", "PUT", true), (307, "POST", "POST", true), (308, "PUT", "PUT", true),
+        (301, "POST", "GET", false),
+        (302, "POST", "GET", false),
+        (303, "POST", "GET", false),
+        (303, "PUT", "GET", false),
+        (301, "PUT", "PUT", true),
+        (307, "POST", "POST", true),
+        (308, "PUT", "PUT", true),
     ] {
         let server = Server::start(move |request| match request.contains(" /to ") {
             true => response("200 OK", "", b"end"),
@@ -141,7 +169,8 @@ async fn redirects_follow_the_standard() {
         })
         .await;
         let url = format!("http://a.test:{}/from#frag", server.port);
-        let args = json!({"url": url, "method": method, "headers": [["Content-Type", "text/x"], ["Authorization", "s"]]});
+        let args =
+            json!({"url": url, "method": method, "headers": [["Content-Type", "text/x"], ["Authorization", "s"]]});
         let (head, text) = text(call_bytes(&host(&["--allow-net=a.test"]), "fetch", args, b"data").await).await;
         assert_eq!((text.as_str(), &head["url"]), ("end", &json!(format!("http://a.test:{}/to#frag", server.port))));
         let second = &server.requests()[1];
@@ -157,7 +186,8 @@ async fn redirects_follow_the_standard() {
 async fn secrets_stay_with_their_origin() {
     let inner = Server::start(|_| response("200 OK", "", b"")).await;
     let target = format!("http://b.test:{}/", inner.port);
-    let outer = Server::start(move |_| response("307 Go", &format!("Location: {target}\r\nSet-Cookie: c=1\r\n"), b"")).await;
+    let outer =
+        Server::start(move |_| response("307 Go", &format!("Location: {target}\r\nSet-Cookie: c=1\r\n"), b"")).await;
     let headers = json!([["Authorization", "s"], ["Cookie", "s"], ["X-Api-Key", "s"], ["X-Other", "kept"]]);
     let url = format!("http://a.test:{}/", outer.port);
     call(&host(&["--allow-net=a.test,b.test"]), "fetch", json!({"url": url, "headers": headers})).await.unwrap();
@@ -249,7 +279,10 @@ async fn bodies_are_unpacked_and_have_a_longest() {
     }
     for path in ["/broken", "/cut", "/nonsense"] {
         let failure = refused(&host, json!({"url": url(path)})).await;
-        assert!(failure.message.starts_with("fetch failed: ") && failure.message.contains("a.test"), "{path}: {failure}");
+        assert!(
+            failure.message.starts_with("fetch failed: ") && failure.message.contains("a.test"),
+            "{path}: {failure}"
+        );
     }
 }
 
@@ -262,8 +295,16 @@ async fn failures_name_host_port_and_reason() {
     };
     let plain = Server::start(|_| response("200 OK", "", b"")).await;
     for (url, code, part) in [
-        (format!("http://127.0.0.1:{closed}/?token=t"), Some("ECONNREFUSED"), format!("127.0.0.1:{closed} was refused")),
-        ("http://nowhere.test/?token=t".into(), Some("ENOTFOUND"), "nowhere.test (of nowhere.test:80) was not found".into()),
+        (
+            format!("http://127.0.0.1:{closed}/?token=t"),
+            Some("ECONNREFUSED"),
+            format!("127.0.0.1:{closed} was refused"),
+        ),
+        (
+            "http://nowhere.test/?token=t".into(),
+            Some("ENOTFOUND"),
+            "nowhere.test (of nowhere.test:80) was not found".into(),
+        ),
         (format!("https://a.test:{}/", plain.port), Some("ERR_TLS"), format!("TLS with a.test:{}", plain.port)),
         ("file:///etc/passwd".into(), None, "file: URLs are not supported".into()),
         ("nonsense".into(), None, "is not a URL".into()),
@@ -278,7 +319,10 @@ async fn failures_name_host_port_and_reason() {
     let body = call_bytes(&all, "fetch", json!({"url": "http://a.test/"}), b"x").await.unwrap_err();
     assert!(body.message.contains("GET/HEAD"), "{body}");
     let denied = refused(&host(&[]), json!({"url": "https://example.com/"})).await;
-    assert_eq!(denied.message, "network access to example.com:443 is not allowed: run again with --allow-net=example.com");
+    assert_eq!(
+        denied.message,
+        "network access to example.com:443 is not allowed: run again with --allow-net=example.com"
+    );
 }
 
 #[tokio::test]

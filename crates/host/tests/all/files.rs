@@ -39,7 +39,10 @@ async fn everyday_operations() {
         write(host, &path, "w", "one").await.unwrap();
         write(host, &path, "a", "+two").await.unwrap();
         assert_eq!(read(host, &path).await, b"one+two");
-        assert_eq!(write(host, &path, "wx", "x").await.unwrap_err(), format!("EEXIST: file already exists, open '{path}'"));
+        assert_eq!(
+            write(host, &path, "wx", "x").await.unwrap_err(),
+            format!("EEXIST: file already exists, open '{path}'")
+        );
         write(host, &path, "w", "x").await.unwrap();
         assert_eq!(read(host, &path).await, b"x", "cut before it is written");
         assert!(write(host, &path, "q", "x").await.is_err());
@@ -76,7 +79,8 @@ async fn everyday_operations() {
         let link = value(host, "fs.stat", json!({"path": p("a/link"), "follow": false})).await;
         assert_eq!(link["kind"], json!("symlink"));
         let names = value(host, "fs.readdir", json!({"path": p("a")})).await;
-        let expected = json!([{"name": "b", "kind": "dir"}, {"name": "h", "kind": "file"}, {"name": "link", "kind": "symlink"}]);
+        let expected =
+            json!([{"name": "b", "kind": "dir"}, {"name": "h", "kind": "file"}, {"name": "link", "kind": "symlink"}]);
         assert_eq!(names, expected);
 
         call(host, "fs.chmod", json!({"path": path, "mode": 0o600})).await.unwrap();
@@ -146,8 +150,24 @@ async fn without_a_grant_there_is_no_access() {
     fs::write(p("f"), "secret").unwrap();
     let path = json!({"path": p("f"), "recursive": true, "force": true, "target": p("f"), "prefix": p("t"), "from": p("f"), "to": p("g")});
     for op in [
-        "readFile", "writeFile", "stat", "readdir", "mkdir", "rm", "rmdir", "unlink", "rename", "copyFile", "symlink", "readlink",
-        "realpath", "chmod", "truncate", "utimes", "access", "mkdtemp",
+        "readFile",
+        "writeFile",
+        "stat",
+        "readdir",
+        "mkdir",
+        "rm",
+        "rmdir",
+        "unlink",
+        "rename",
+        "copyFile",
+        "symlink",
+        "readlink",
+        "realpath",
+        "chmod",
+        "truncate",
+        "utimes",
+        "access",
+        "mkdtemp",
     ] {
         let nothing = host(&[], dir.path());
         let failure = fails(&nothing, &format!("fs.{op}"), path.clone()).await;
@@ -176,10 +196,29 @@ async fn nothing_leads_out_of_the_granted_folder() {
     symlink(p("in"), p("back")).unwrap();
     let host = host(&["--allow-read=in", "--allow-write=in"], dir.path());
     for path in [
-        "in/out/secret", "in/secret", "in/chain", "in/../out/secret", "in/sub/../../out/secret", "in/out/../out/secret",
-        "in/no/../../out/secret", "in/f/../../out/secret", "in/dangling", "out/secret", "in2", "in/out/deep/../secret",
+        "in/out/secret",
+        "in/secret",
+        "in/chain",
+        "in/../out/secret",
+        "in/sub/../../out/secret",
+        "in/out/../out/secret",
+        "in/no/../../out/secret",
+        "in/f/../../out/secret",
+        "in/dangling",
+        "out/secret",
+        "in2",
+        "in/out/deep/../secret",
     ] {
-        for op in ["fs.readFile", "fs.writeFile", "fs.stat", "fs.truncate", "fs.chmod", "fs.utimes", "fs.realpath", "fs.access"] {
+        for op in [
+            "fs.readFile",
+            "fs.writeFile",
+            "fs.stat",
+            "fs.truncate",
+            "fs.chmod",
+            "fs.utimes",
+            "fs.realpath",
+            "fs.access",
+        ] {
             let failure = fails(&host, op, json!({"path": p(path), "mode": 0})).await;
             assert_eq!(failure.name, "PermissionDenied", "{op} {path}: {failure}");
         }
@@ -290,7 +329,10 @@ async fn values_have_a_longest() {
     assert_eq!(read(&host, &p("good")).await.len(), 1 << 20);
     let failure = fails(&host, "fs.readFile", json!({"path": p("long")})).await;
     assert!(failure.message.contains("longer than one value may be (1 MiB)"), "{failure}");
-    assert!(fails(&host, "fs.readFile", json!({"path": "/dev/zero"})).await.message.contains("1 MiB"), "without an end");
+    assert!(
+        fails(&host, "fs.readFile", json!({"path": "/dev/zero"})).await.message.contains("1 MiB"),
+        "without an end"
+    );
     let big = "b".repeat(300 << 10);
     write(&host, &p("big"), "w", &big).await.unwrap();
     assert_eq!(read(&host, &p("big")).await, big.as_bytes());

@@ -23,40 +23,65 @@ fn sign(decision: Decision) -> char {
 
 #[test]
 fn network_decisions() {
-    let table: &[(&str, &[(&str, u16, char)])] = &[
+    type Case = (&'static str, u16, char);
+    let table: &[(&str, &[Case])] = &[
         ("", &[("example.com", 443, '-'), ("127.0.0.1", 80, '-'), ("::1", 80, '-'), ("8.8.8.8", 53, '-')]),
-        ("--allow-net", &[("example.com", 443, '+'), ("127.0.0.1", 1, '+'), ("::1", 80, '+'), ("169.254.169.254", 80, '+')]),
+        (
+            "--allow-net",
+            &[("example.com", 443, '+'), ("127.0.0.1", 1, '+'), ("::1", 80, '+'), ("169.254.169.254", 80, '+')],
+        ),
         ("--allow-net=*", &[("example.com", 443, '+'), ("127.0.0.1", 80, '+')]),
         ("-A", &[("example.com", 443, '+'), ("127.0.0.1", 80, '+')]),
         ("--allow-all", &[("example.com", 443, '+')]),
         (
             "--allow-net=example.com",
             &[
-                ("example.com", 443, '+'), ("example.com", 80, '+'), ("example.com", 8080, '+'),
-                ("example.com.", 443, '+'), ("www.example.com", 443, '-'), ("badexample.com", 443, '-'),
-                ("example.com.evil.org", 443, '-'), ("example.co", 443, '-'), ("93.184.216.34", 443, '-'),
+                ("example.com", 443, '+'),
+                ("example.com", 80, '+'),
+                ("example.com", 8080, '+'),
+                ("example.com.", 443, '+'),
+                ("www.example.com", 443, '-'),
+                ("badexample.com", 443, '-'),
+                ("example.com.evil.org", 443, '-'),
+                ("example.co", 443, '-'),
+                ("93.184.216.34", 443, '-'),
             ],
         ),
         ("--allow-net=EXAMPLE.com.", &[("example.com", 443, '+')]),
         ("--allow-net=bücher.example", &[("xn--bcher-kva.example", 443, '+')]),
-        ("--allow-net=example.com:443", &[("example.com", 443, '+'), ("example.com", 80, '-'), ("example.com", 4430, '-')]),
+        (
+            "--allow-net=example.com:443",
+            &[("example.com", 443, '+'), ("example.com", 80, '-'), ("example.com", 4430, '-')],
+        ),
         ("--allow-net=a.org,b.org:1", &[("a.org", 9, '+'), ("b.org", 1, '+'), ("b.org", 2, '-'), ("c.org", 1, '-')]),
         (
             "--allow-net=*.example.com",
             &[
-                ("a.example.com", 443, '+'), ("a.b.example.com", 443, '+'), ("example.com", 443, '-'),
-                (".example.com", 443, '-'), ("aexample.com", 443, '-'), ("10.0.0.1", 443, '-'),
+                ("a.example.com", 443, '+'),
+                ("a.b.example.com", 443, '+'),
+                ("example.com", 443, '-'),
+                (".example.com", 443, '-'),
+                ("aexample.com", 443, '-'),
+                ("10.0.0.1", 443, '-'),
             ],
         ),
         ("--allow-net=*.example.com:8443", &[("a.example.com", 8443, '+'), ("a.example.com", 443, '-')]),
         (
             "--allow-net=:8080",
             &[
-                ("example.com", 8080, '+'), ("example.com", 80, '-'), ("8.8.8.8", 8080, '+'),
-                ("127.0.0.1", 8080, '-'), ("10.1.2.3", 8080, '-'), ("169.254.169.254", 8080, '-'), ("::1", 8080, '-'),
+                ("example.com", 8080, '+'),
+                ("example.com", 80, '-'),
+                ("8.8.8.8", 8080, '+'),
+                ("127.0.0.1", 8080, '-'),
+                ("10.1.2.3", 8080, '-'),
+                ("169.254.169.254", 8080, '-'),
+                ("::1", 8080, '-'),
             ],
         ),
-        ("--allow-net=127.0.0.1", &[("127.0.0.1", 80, '+'), ("127.0.0.2", 80, '-'), ("localhost", 80, '-'), ("::ffff:127.0.0.1", 80, '+')]),
+        (
+            "--allow-net=127.0.0.1",
+            &[("127.0.0.1", 80, '+'), ("127.0.0.2", 80, '-'), ("localhost", 80, '-'), ("::ffff:127.0.0.1", 80, '+')],
+        ),
         ("--allow-net=127.1:80", &[("127.0.0.1", 80, '+'), ("127.0.0.1", 81, '-')]),
         ("--allow-net=0x7f.1", &[("127.0.0.1", 80, '+')]),
         ("--allow-net=[::1]:8080", &[("::1", 8080, '+'), ("::1", 80, '-'), ("::2", 8080, '-')]),
@@ -66,7 +91,10 @@ fn network_decisions() {
         ("--allow-net=10.0.0.0/8", &[("10.255.0.1", 80, '+'), ("11.0.0.1", 80, '-'), ("example.com", 80, '-')]),
         ("--allow-net=0.0.0.0/0", &[("127.0.0.1", 80, '+'), ("8.8.8.8", 80, '+'), ("::1", 80, '-')]),
         ("--allow-net=localhost", &[("localhost", 80, '+'), ("127.0.0.1", 80, '-')]),
-        ("--allow-net --deny-net=evil.org", &[("evil.org", 443, '!'), ("www.evil.org", 443, '+'), ("good.org", 443, '+')]),
+        (
+            "--allow-net --deny-net=evil.org",
+            &[("evil.org", 443, '!'), ("www.evil.org", 443, '+'), ("good.org", 443, '+')],
+        ),
         ("--allow-net=evil.org --deny-net=evil.org:80", &[("evil.org", 80, '!'), ("evil.org", 443, '+')]),
         ("--allow-net --deny-net=*.evil.org", &[("a.evil.org", 443, '!'), ("evil.org", 443, '+')]),
         ("--allow-net --deny-net=:22", &[("a.org", 22, '!'), ("10.0.0.1", 22, '!'), ("a.org", 23, '+')]),
@@ -195,12 +223,34 @@ fn other_families() {
 #[test]
 fn entries_that_cannot_be_used_are_named() {
     for flag in [
-        "--allow-net=https://a.org", "--allow-net=a.org/path", "--allow-net=", "--allow-net=a.org,,b.org", "--allow-net=a b",
-        "--allow-net=a.org:0", "--allow-net=a.org:65536", "--allow-net=a.org:", "--allow-net=a.org:+80", "--allow-net=:x",
-        "--allow-net=[::1", "--allow-net=[::1]80", "--allow-net=[a.org]", "--allow-net=10.0.0.0/33", "--allow-net=a*.org",
-        "--allow-net=*.10.0.0.1", "--allow-net=*.", "--allow-net=u@a.org", "--allow-net=a.org,", "--deny-net=a%20b",
-        "--allow-net=10.0.0.0/-1", "--allow-net=.a.org", "--allow-read=", "--allow-read=a,,,", "--allow-env=",
-        "--allow-env=A=B", "--allow-env=A*B*", "--allow-run=",
+        "--allow-net=https://a.org",
+        "--allow-net=a.org/path",
+        "--allow-net=",
+        "--allow-net=a.org,,b.org",
+        "--allow-net=a b",
+        "--allow-net=a.org:0",
+        "--allow-net=a.org:65536",
+        "--allow-net=a.org:",
+        "--allow-net=a.org:+80",
+        "--allow-net=:x",
+        "--allow-net=[::1",
+        "--allow-net=[::1]80",
+        "--allow-net=[a.org]",
+        "--allow-net=10.0.0.0/33",
+        "--allow-net=a*.org",
+        "--allow-net=*.10.0.0.1",
+        "--allow-net=*.",
+        "--allow-net=u@a.org",
+        "--allow-net=a.org,",
+        "--deny-net=a%20b",
+        "--allow-net=10.0.0.0/-1",
+        "--allow-net=.a.org",
+        "--allow-read=",
+        "--allow-read=a,,,",
+        "--allow-env=",
+        "--allow-env=A=B",
+        "--allow-env=A*B*",
+        "--allow-run=",
     ] {
         let mut grants = Grants::default();
         assert!(grants.flag(flag), "{flag}");
@@ -239,7 +289,10 @@ async fn refusals_name_the_flag() {
     let gate = Gate::new(permissions(&["--deny-env=S"], Path::new("/")), Arc::new(NoScreen));
     let run = "r".parse().unwrap();
     for (access, message) in [
-        (net("example.com", 443), "network access to example.com:443 is not allowed: run again with --allow-net=example.com"),
+        (
+            net("example.com", 443),
+            "network access to example.com:443 is not allowed: run again with --allow-net=example.com",
+        ),
         (net("a.org", 81), "network access to a.org:81 is not allowed: run again with --allow-net=a.org:81"),
         (net("::1", 81), "network access to [::1]:81 is not allowed: run again with --allow-net=[::1]:81"),
         (Access::Read("/x,y".into()), "reading /x,y is not allowed: run again with --allow-read=/x,,y"),
@@ -254,8 +307,19 @@ async fn refusals_name_the_flag() {
         let proposed = grants.permissions(Path::new("/")).unwrap();
         assert_eq!(proposed.decide(&access), Decision::Granted, "{access}");
         let failure = gate.check(&run, access).await.unwrap_err();
-        assert_eq!((&*failure.name, failure.code.as_deref(), &*failure.message), ("PermissionDenied", Some("EPERM"), message));
+        assert_eq!(
+            (&*failure.name, failure.code.as_deref(), &*failure.message),
+            ("PermissionDenied", Some("EPERM"), message)
+        );
     }
+}
+
+#[test]
+fn a_question_cannot_be_forged() {
+    let access = Access::Read("/a\n\u{1b}[2J\u{202e}b\u{e9}".into());
+    assert_eq!(access.to_string(), "reading /a\\u{a}\\u{1b}[2J\\u{202e}b\u{e9}");
+    assert_eq!(access.flag(), "--allow-read=/a\\u{a}\\u{1b}[2J\\u{202e}b\u{e9}");
+    assert_eq!(Access::Env("A\r\u{9b}".into()).to_string(), "the environment variable A\\u{d}\\u{9b}");
 }
 
 #[tokio::test]

@@ -35,9 +35,19 @@ async fn only_granted_variables_are_seen() {
     assert!(!denied.message.contains("'s'"));
     assert_eq!(value(&host(&[]), "env.list", json!({})).await, json!({}));
     let info = value(&some, "process.info", json!({})).await;
-    assert_eq!((&info["homedir"], &info["hostname"], &info["cwd"]), (&json!("/"), &json!("localhost"), &json!("/work")));
+    assert_eq!(
+        (&info["homedir"], &info["hostname"], &info["cwd"]),
+        (&json!("/"), &json!("localhost"), &json!("/work"))
+    );
     let info = value(&host(&["-A"]), "process.info", json!({})).await;
     assert_eq!((&info["homedir"], &info["hostname"], &info["pid"]), (&json!("/home/u"), &json!("box"), &json!(7)));
+}
+
+#[test]
+fn facts_do_not_show_the_environment() {
+    let facts = Facts { env: [("K".into(), "hidden".into())].into(), ..Facts::default() };
+    let shown = format!("{facts:?}");
+    assert!(shown.contains('K') && !shown.contains("hidden"), "{shown}");
 }
 
 struct Runs;
@@ -58,7 +68,10 @@ async fn operations_are_found_by_prefix() {
     let host = Arc::new(LocalHost::builder("/nowhere").operations("runs.", Arc::new(Runs)).build());
     assert_eq!(value(&host, "runs.list", json!({})).await, json!(["runs.list", "run_1/7"]));
     assert_eq!(fails(&host, "tools.x", json!({})).await.code.as_deref(), Some("ERR_UNKNOWN_OPERATION"));
-    assert_eq!(fails(&host, "fs.frobnicate", json!({"path": "/"})).await.code.as_deref(), Some("ERR_UNKNOWN_OPERATION"));
+    assert_eq!(
+        fails(&host, "fs.frobnicate", json!({"path": "/"})).await.code.as_deref(),
+        Some("ERR_UNKNOWN_OPERATION")
+    );
     assert!(call(&host, "fs.stat", json!([])).await.unwrap_err().message.contains("arguments"));
     let null = json!({});
     for (op, args, class) in [

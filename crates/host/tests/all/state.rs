@@ -40,12 +40,16 @@ async fn hostile_names_are_refused() {
     let host = host(home.path());
     let long = "a".repeat(129);
     for bad in ["", ".", "..", "../x", "a/b", "/etc", ".lock", "a\0b", "a b", "é", &long] {
-        for args in [json!({"photon": bad, "instance": "i", "state": 1}), json!({"photon": "p", "instance": bad, "state": 1})] {
+        for args in
+            [json!({"photon": bad, "instance": "i", "state": 1}), json!({"photon": "p", "instance": bad, "state": 1})]
+        {
             assert_eq!(code(&host, "state.save", args.clone()).await, "ERR_INVALID_ARG_VALUE", "{bad:?}");
             assert_eq!(code(&host, "state.load", args).await, "ERR_INVALID_ARG_VALUE", "{bad:?}");
         }
     }
-    assert!(fails(&host, "state.save", json!({"photon": "p", "instance": "backups"})).await.message.contains("backups"));
+    assert!(
+        fails(&host, "state.save", json!({"photon": "p", "instance": "backups"})).await.message.contains("backups")
+    );
     assert!(!home.path().join("state").exists());
 }
 
