@@ -136,7 +136,10 @@ fn tls() -> Result<rustls::ClientConfig, String> {
         let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|e| format!("TLS cannot be set up: {e}"))?;
-        Ok(config.with_root_certificates(roots).with_no_client_auth())
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        // The client leaves a configuration that it is given as it is.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
     };
     CONFIG.get_or_init(make).clone()
 }
