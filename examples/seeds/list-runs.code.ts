@@ -1,0 +1,2 @@
+const runs = await code.list_runs({ limit: 10 });
+return runs;
