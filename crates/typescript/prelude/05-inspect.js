@@ -297,7 +297,7 @@ function inColumns(cx, output, value) {
   if (widest * 3 + cx.indent >= cx.breakLength || !(total / widest > 5 || longest <= 6)) return output;
   // About two and a half columns for each row, so that the block looks square; less where widths differ much.
   const bias = Math.sqrt(widest - total / output.length);
-  const width = Math.max(widest - bias, 1);
+  const width = Math.max(widest - 3 - bias, 1);
   const columns = Math.min(
     Math.round(Math.sqrt(2.5 * width * count) / width),
     Math.floor((cx.breakLength - cx.indent) / widest),

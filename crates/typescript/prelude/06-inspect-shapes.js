@@ -51,7 +51,7 @@ function inspectShape(cx, value, name, tag, depth) {
     }
   }
   if (isArguments(value, tag)) {
-    return { ...arrayShape(cx, value, 'Array', '', keys.filter((key) => !isIndex(key))), braces: ['[Arguments] [', ']'], empty: '[Arguments] []' };
+    return { kind: 'object', keys, braces: ['[Arguments] {', '}'], empty: '[Arguments] {}' };
   }
   const prefix = plain ? '' : prefixOf(name, tag, 'Object');
   return { kind: 'object', keys, braces: [`${prefix}{`, '}'], empty: `${prefix}{}` };
@@ -269,7 +269,7 @@ function nameInStack(stack, error, className) {
   let name = 'Error';
   try { name = error.name === undefined ? 'Error' : String(error.name); } catch { /* a throwing getter */ }
   const wanted = className ?? name;
-  if (wanted === name || !/Error$|Exception$/.test(wanted) || stack.includes(wanted)) return stack;
+  if (wanted === name || !/Error$|Exception$/.test(wanted)) return stack;
   return stack.startsWith(name) && /^(:|\n|$| \[)/.test(stack.slice(name.length))
     ? wanted + stack.slice(name.length) : stack;
 }

@@ -220,6 +220,7 @@ class ReadableStream {
 
   values({ preventCancel = false } = {}) {
     const reader = this.getReader();
+    const state = this[READABLE];
     return {
       async next() {
         const step = await reader.read();
@@ -227,7 +228,8 @@ class ReadableStream {
         return step;
       },
       async return(value) {
-        if (!preventCancel) await reader.cancel(value);
+        // The engine's `for await` calls this even after `next` failed.
+        if (!preventCancel && state.state === 'readable') await reader.cancel(value);
         reader.releaseLock();
         return { value, done: true };
       },

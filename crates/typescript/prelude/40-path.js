@@ -74,6 +74,7 @@ function makePath({ sep, delimiter, isSep, rootOf, cwd }) {
     basename(path, suffix) {
       check(path);
       if (suffix !== undefined) check(suffix, 'suffix');
+      if (suffix !== undefined && suffix === path) return '';
       const rest = path.slice(sep === '/' ? 0 : rootOf(path).length).replace(sep === '/' ? /\/+$/ : /[/\\]+$/, '');
       const base = rest.slice(lastSep(rest, isSep) + 1);
       return suffix && base !== suffix && base.endsWith(suffix) ? base.slice(0, -suffix.length) : base;

@@ -75,8 +75,7 @@ function debuglog(section) {
   return log;
 }
 
-function styleText(styles, text, { validateStream = false } = {}) {
-  void validateStream;
+function styleText(styles, text, { validateStream = true, stream = platformProcess.stdout } = {}) {
   let [before, after] = ['', ''];
   for (const style of [].concat(styles)) {
     if (style === 'none') continue;
@@ -87,7 +86,7 @@ function styleText(styles, text, { validateStream = false } = {}) {
     before += `\x1b[${codes[0]}m`;
     after = `\x1b[${codes[1]}m${after}`;
   }
-  return `${before}${text}${after}`;
+  return validateStream && !stream?.isTTY ? `${text}` : `${before}${text}${after}`;
 }
 
 const tagOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
