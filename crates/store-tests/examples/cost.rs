@@ -14,7 +14,11 @@ use store_tests::{driver, run_id};
 const LINE: usize = 200;
 
 fn per(what: &str, n: u32, time: Duration) {
-    println!("{what:<56} {:>10.1} µs  {:>9.0}/s", time.as_secs_f64() * 1e6 / f64::from(n), f64::from(n) / time.as_secs_f64());
+    println!(
+        "{what:<56} {:>10.1} µs  {:>9.0}/s",
+        time.as_secs_f64() * 1e6 / f64::from(n),
+        f64::from(n) / time.as_secs_f64()
+    );
 }
 
 fn line() -> Bytes {
@@ -79,6 +83,22 @@ async fn sequential(store: &FileStore, n: u32) {
         store.sync(&lease).await.unwrap();
     }
     per("append + sync", n / 10, start.elapsed());
+    // In turns, since what a sync costs depends on who else uses the disk.
+    let mut file = std::fs::File::create(store.home().join("bare")).unwrap();
+    let (mut bare, mut ours) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..n / 10 {
+        let start = Instant::now();
+        file.write_all(&line()).unwrap();
+        file.sync_data().unwrap();
+        bare += start.elapsed();
+        let start = Instant::now();
+        store.append(&lease, at, line()).await.unwrap();
+        at += LINE as u64;
+        store.sync(&lease).await.unwrap();
+        ours += start.elapsed();
+    }
+    per("in turns: bare write + fdatasync", n / 10, bare);
+    per("in turns: append + sync", n / 10, ours);
     let start = Instant::now();
     for _ in 0..n {
         store.sync(&lease).await.unwrap();

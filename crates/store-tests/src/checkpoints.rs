@@ -49,8 +49,18 @@ pub async fn a_deleted_key_is_gone(store: Fixture<impl CheckpointStore>) {
 /// A prefix is of the text, not of the parts; what no key can begin with finds nothing.
 pub async fn keys_are_listed_by_prefix(store: Fixture<impl CheckpointStore>) {
     let keys = [
-        "a-b/x", "code/1", "code/2", "code-x", "codes/1", "runs/r1/snapshot/1", "runs/r1/value/1", "runs/r1/value/2",
-        "runs/r10/value/1", "runs/r2/x", "runsx/r1/y", "s/1/2/3/4",
+        "a-b/x",
+        "code/1",
+        "code/2",
+        "code-x",
+        "codes/1",
+        "runs/r1/snapshot/1",
+        "runs/r1/value/1",
+        "runs/r1/value/2",
+        "runs/r10/value/1",
+        "runs/r2/x",
+        "runsx/r1/y",
+        "s/1/2/3/4",
     ];
     for key in keys {
         store.save(key, "x".into(), false).await.unwrap();
@@ -58,10 +68,50 @@ pub async fn keys_are_listed_by_prefix(store: Fixture<impl CheckpointStore>) {
     let mut sorted: Vec<&str> = keys.to_vec();
     sorted.sort_unstable();
     let prefixes = [
-        "", "a", "a-", "c", "code", "code/", "code/1", "code/1/", "code/3", "codes", "r", "ru", "runs", "runs/", "runs/r",
-        "runs/r1", "runs/r1/", "runs/r1/v", "runs/r1/value/", "runs/r1/value/2", "runs/r1/value/2/", "runs/r10/", "runs/x/",
-        "runsx", "s/", "s/1/2/", "s/1/2/3/4", "/", "//", "/a", "..", "../", "a/../", "runs/../", "runs/r1/../r2/", "runs//",
-        "runs/r1.d/", "runs/r1.d/blobs/", "runs/r1.jsonl", "code/../code/", "~", "\0", "ä/", " ",
+        "",
+        "a",
+        "a-",
+        "c",
+        "code",
+        "code/",
+        "code/1",
+        "code/1/",
+        "code/3",
+        "codes",
+        "r",
+        "ru",
+        "runs",
+        "runs/",
+        "runs/r",
+        "runs/r1",
+        "runs/r1/",
+        "runs/r1/v",
+        "runs/r1/value/",
+        "runs/r1/value/2",
+        "runs/r1/value/2/",
+        "runs/r10/",
+        "runs/x/",
+        "runsx",
+        "s/",
+        "s/1/2/",
+        "s/1/2/3/4",
+        "/",
+        "//",
+        "/a",
+        "..",
+        "../",
+        "a/../",
+        "runs/../",
+        "runs/r1/../r2/",
+        "runs//",
+        "runs/r1.d/",
+        "runs/r1.d/blobs/",
+        "runs/r1.jsonl",
+        "code/../code/",
+        "~",
+        "\0",
+        "ä/",
+        " ",
     ];
     for prefix in prefixes {
         let expected: Vec<_> = sorted.iter().filter(|key| key.starts_with(prefix)).copied().collect();
@@ -73,15 +123,37 @@ pub async fn keys_are_listed_by_prefix(store: Fixture<impl CheckpointStore>) {
 pub async fn keys_that_are_none_are_refused(store: Fixture<impl CheckpointStore>) {
     let (part, long) = ("a".repeat(201), ["a"; MAX_KEY].join("/"));
     let bad = [
-        "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/./b", "a b", "a\\b", "a\0b", "a\nb", "~a", "a:b", "ä", "*",
-        "runs", "runs/r1", "runs/r1/", "runs/r1.jsonl", "runs/r.1/x", "runs/../x", "runs//x", part.as_str(), long.as_str(),
+        "",
+        "/",
+        "/a",
+        "a/",
+        "a//b",
+        ".",
+        "..",
+        "../a",
+        "a/..",
+        "a/./b",
+        "a b",
+        "a\\b",
+        "a\0b",
+        "a\nb",
+        "~a",
+        "a:b",
+        "ä",
+        "*",
+        "runs",
+        "runs/r1",
+        "runs/r1/",
+        "runs/r1.jsonl",
+        "runs/r.1/x",
+        "runs/../x",
+        "runs//x",
+        part.as_str(),
+        long.as_str(),
     ];
     for key in bad {
-        let refused = [
-            store.save(key, "x".into(), true).await,
-            store.load(key).await.map(drop),
-            store.delete(key).await,
-        ];
+        let refused =
+            [store.save(key, "x".into(), true).await, store.load(key).await.map(drop), store.delete(key).await];
         for result in refused {
             assert!(matches!(result, Err(StoreError::BadKey(_))), "{key:?}: {result:?}");
         }

@@ -31,7 +31,8 @@ pub enum Call {
 
 const RUNS: u8 = 3;
 const SLOTS: u8 = 4;
-const KEYS: [&str; 8] = ["code/a", "code/b", "codes", "runs/r0/x", "runs/r0/y/z", "runs/r1/x", "runs/r2/x", "state/p/default"];
+const KEYS: [&str; 8] =
+    ["code/a", "code/b", "codes", "runs/r0/x", "runs/r0/y/z", "runs/r1/x", "runs/r2/x", "state/p/default"];
 
 /// Histories of up to `len` calls.
 pub fn histories(len: usize) -> impl Strategy<Value = Vec<Call>> {

@@ -61,7 +61,8 @@ pub async fn only_ids_of_messages_are_acknowledged(store: Fixture<impl JournalSt
     store.append(&lease, 0, "one\n".into()).await.unwrap();
     store.post(&run, "a".into()).await.unwrap();
     let id = store.messages(&run).await.unwrap().remove(0).id;
-    let mut hostile = vec![String::new(), ".".into(), "..".into(), "../lease".into(), "../../r.jsonl".into(), "\0".into()];
+    let mut hostile =
+        vec![String::new(), ".".into(), "..".into(), "../lease".into(), "../../r.jsonl".into(), "\0".into()];
     hostile.extend([format!("./{id}"), format!("../inbox/{id}"), format!("{id}/"), format!(" {id}"), "x".repeat(5000)]);
     for id in hostile {
         store.acknowledge(&lease, &id).await.unwrap();
@@ -88,7 +89,8 @@ pub async fn many_senders(store: Fixture<impl JournalStore>) {
     assert_eq!(messages.len(), 80);
     for sender in 0..8 {
         let prefix = format!("{sender} ");
-        let own: Vec<_> = messages.iter().filter(|m| m.body.starts_with(prefix.as_bytes())).map(|m| &m.body[2..]).collect();
+        let own: Vec<_> =
+            messages.iter().filter(|m| m.body.starts_with(prefix.as_bytes())).map(|m| &m.body[2..]).collect();
         let expected: Vec<_> = (0..10).map(|i| i.to_string()).collect();
         assert_eq!(own, expected.iter().map(String::as_bytes).collect::<Vec<_>>());
     }

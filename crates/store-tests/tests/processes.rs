@@ -1,7 +1,7 @@
 //! Several processes on one folder. The other process is this test binary, told by its environment what to do.
 
 use std::{
-    io::{BufRead, BufReader, Lines},
+    io::{BufRead, BufReader, ErrorKind, Lines},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
@@ -21,7 +21,11 @@ struct Other {
 
 impl Other {
     fn start(task: &str, home: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        // Files of that process end at some kilobytes if it is `limited`: as on a full disk, a write is cut short.
+        let limit = if task == "limited" { "trap '' 25; ulimit -f 40; " } else { "" };
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{limit}exec \"$0\" \"$@\"")])
+            .arg(std::env::current_exe().unwrap())
             .args(["--exact", "the_other_process", "--ignored", "--nocapture"])
             .env(TASK, task)
             .env(HOME, home)
@@ -74,6 +78,7 @@ fn the_other_process() {
             "append" => append(&store).await,
             "churn" => churn(&store).await,
             "race" => race(&store).await,
+            "limited" => limited(&store).await,
             _ => panic!("unknown task {task}"),
         }
     });
@@ -124,6 +129,33 @@ async fn race(store: &FileStore) {
         }
     }
     println!("DONE");
+}
+
+/// Appends until there is no more room, and goes on when there is.
+async fn limited(store: &FileStore) {
+    let run = run_id("r");
+    let lease = store.create(&run, &driver("limited")).await.unwrap();
+    let line = "a line of the journal\n".repeat(100);
+    let mut at = 0;
+    let error = loop {
+        match store.append(&lease, at, line.clone().into()).await {
+            Ok(()) => at += line.len() as u64,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, StoreError::Io { source, .. } if source.kind() == ErrorKind::FileTooLarge), "{error}");
+    assert!(error.to_string().contains("cannot append to journal"), "{error}");
+    // The part of the line that found room was cut off again.
+    assert_eq!(store.len(&run).await.unwrap(), at);
+    assert!(store.append(&lease, at, line.clone().into()).await.is_err());
+    store.append(&lease, at, "short\n".into()).await.unwrap();
+    store.truncate(&lease, 0).await.unwrap();
+    store.append(&lease, 0, line.into()).await.unwrap();
+    store.save("key", "short".into(), true).await.unwrap();
+    assert!(store.save("key", vec![b'x'; 100_000].into(), true).await.is_err());
+    assert_eq!(store.load("key").await.unwrap(), Some("short".into()));
+    assert_eq!(CheckpointStore::list(store, "").await.unwrap(), ["key"]);
+    println!("DONE {at}");
 }
 
 /// Does everything that leaves something half done when it is killed.
@@ -211,6 +243,16 @@ fn a_driver_that_hangs_is_fenced_out() {
             assert_eq!(store.owner(&run).await.unwrap(), Some(driver("we")));
         });
     }
+}
+
+#[test]
+fn a_write_without_room_leaves_nothing() {
+    let (folder, store) = home();
+    let mut other = Other::start("limited", folder.path());
+    let at: u64 = other.wait_for("DONE").parse().unwrap();
+    assert!(at > 10_000);
+    assert_eq!(block_on(store.len(&run_id("r"))).unwrap(), 2200);
+    assert!(std::fs::read_dir(folder.path()).unwrap().count() == 2, "a half-written file is left");
 }
 
 #[test]

@@ -109,10 +109,11 @@ impl FileStore {
 
 /// Our part of a lease.
 fn driver(lease: &Lease) -> Result<Arc<Driver>, StoreError> {
-    lease.handle.clone().downcast().map_err(|_| StoreError::Fenced {
-        run: lease.run.clone(),
-        cause: "the lease is another store's".into(),
-    })
+    lease
+        .handle
+        .clone()
+        .downcast()
+        .map_err(|_| StoreError::Fenced { run: lease.run.clone(), cause: "the lease is another store's".into() })
 }
 
 fn lease(run: &RunId, (fence, driver): (u64, Driver)) -> Lease {

@@ -54,11 +54,7 @@ impl MemoryStore {
     }
 
     /// Does `f` to the journal if the lease is the current one.
-    fn change<T>(
-        &self,
-        lease: &Lease,
-        f: impl FnOnce(&mut Run) -> Result<T, String>,
-    ) -> Result<T, StoreError> {
+    fn change<T>(&self, lease: &Lease, f: impl FnOnce(&mut Run) -> Result<T, String>) -> Result<T, StoreError> {
         let fenced = |cause: String| StoreError::Fenced { run: lease.run.clone(), cause };
         let Some(ours) = lease.handle.downcast_ref::<Holder>() else {
             return Err(fenced("the lease is another store's".into()));

@@ -55,7 +55,9 @@ impl Home {
         let Some(entries) = disk::found(std::fs::read_dir(&self.runs))? else { return Ok(()) };
         for entry in entries {
             let name = entry?.file_name();
-            let Some(Ok(run)) = name.to_str().and_then(|name| name.strip_suffix(".d")).map(str::parse) else { continue };
+            let Some(Ok(run)) = name.to_str().and_then(|name| name.strip_suffix(".d")).map(str::parse) else {
+                continue;
+            };
             let folder = format!("runs/{run}/");
             if folder.starts_with(prefix) {
                 walk(&self.blobs(&run), &folder, prefix, keys)?;

@@ -23,7 +23,7 @@ pub(super) struct Record {
 
 impl Record {
     /// What a lease file says; `None` if there is none, or if a power cut left it without its content. That happens
-    /// only where syncs were not asked for, and to the first lease of a run, which has fence 1.
+    /// only where syncs were not asked for, and before the second lease of a run was given.
     pub(super) fn read(path: &Path) -> io::Result<Option<Self>> {
         let Some(file) = disk::open(path, false)? else { return Ok(None) };
         let mut line = Vec::new();
@@ -34,8 +34,7 @@ impl Record {
     pub(super) fn write(&self, mut file: &File) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
-        file.write_all(&line)?;
-        if self.disk { file.sync_data() } else { Ok(()) }
+        file.write_all(&line)
     }
 }
 

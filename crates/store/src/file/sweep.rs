@@ -28,7 +28,8 @@ fn sweep(folder: &Path, before: SystemTime) -> std::io::Result<u64> {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
         if is_aside(&entry.file_name()) {
-            let old = disk::found(entry.metadata())?.and_then(|meta| meta.modified().ok()).is_some_and(|at| at < before);
+            let old =
+                disk::found(entry.metadata())?.and_then(|meta| meta.modified().ok()).is_some_and(|at| at < before);
             if old {
                 disk::found(if kind.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) })?;
                 count += 1;

@@ -64,8 +64,17 @@ fn the_layout_is_the_documented_one() {
     drop(wait(store.acquire(&id("r1"), &owner(), true)).unwrap());
     let tree = tree(folder.path());
     let expected = [
-        "code 700", "code/cd 600", "runs 700", "runs/r1.d 700", "runs/r1.d/blobs 700", "runs/r1.d/blobs/value 700",
-        "runs/r1.d/blobs/value/ab 600", "runs/r1.d/inbox 700", "runs/r1.d/inbox/*", "runs/r1.d/lease 600", "runs/r1.jsonl 600",
+        "code 700",
+        "code/cd 600",
+        "runs 700",
+        "runs/r1.d 700",
+        "runs/r1.d/blobs 700",
+        "runs/r1.d/blobs/value 700",
+        "runs/r1.d/blobs/value/ab 600",
+        "runs/r1.d/inbox 700",
+        "runs/r1.d/inbox/*",
+        "runs/r1.d/lease 600",
+        "runs/r1.jsonl 600",
     ];
     assert_eq!(tree.len(), expected.len(), "{tree:?}");
     for (found, expected) in tree.iter().zip(expected) {
