@@ -24,7 +24,7 @@ pub fn file(file: &Path, method: Option<String>, params: Map<String, Value>, id:
     let code = bundler::bundle(&OsFiles, &path)?;
     let stem = stem(&name);
     // The name under which a photon keeps its state.
-    let photon = (method.is_some() || name.contains(".photon.")).then(|| stem.to_owned());
+    let photon = Some(stem.to_owned());
     let tool = method.clone().unwrap_or_else(|| stem.to_owned());
     Ok(NewRun { id, tool, photon, method, params: Value::from(params).into(), code: Arc::new(code) })
 }

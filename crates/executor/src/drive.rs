@@ -47,6 +47,7 @@ pub(crate) struct Driven {
     pub parts: Parts,
     pub config: Config,
     pub run: RunId,
+    pub photon: Option<String>,
     /// Absent while the run is only looked at.
     pub log: Option<Log>,
     pub code: Arc<Code>,
@@ -85,7 +86,7 @@ impl Driven {
     pub fn new(
         parts: Parts,
         config: Config,
-        run: RunId,
+        run: (RunId, Option<String>),
         log: Option<Log>,
         code: (Arc<Code>, run::Hash),
         engine: run::Hash,
@@ -97,7 +98,8 @@ impl Driven {
         Self {
             parts,
             config,
-            run,
+            run: run.0,
+            photon: run.1,
             log,
             code: code.0,
             code_hash: code.1,
@@ -140,6 +142,7 @@ impl Driven {
         let mut port = TurnPort {
             log: self.log.as_mut(),
             run: &self.run,
+            photon: &self.photon,
             io: &self.parts.io,
             keep: &self.parts.keep,
             host: &self.parts.host,
@@ -283,7 +286,9 @@ impl Driven {
                 self.state.take_signal(name);
                 args.json.to::<String>().is_ok_and(|held| held == *name)
             }
-            (Effect::Call { op, args }, Body::Result { .. }, Some((held, held_args))) => op == held && args == held_args,
+            (Effect::Call { op, args }, Body::Result { .. }, Some((held, held_args))) => {
+                op == held && self.parts.host.recorded(op, args) == *held_args
+            }
             // These have entries of their own, compared when they were asked for.
             (Effect::Call { .. }, Body::Result { op: None, .. }, _) => true,
             (Effect::Ask(_), Body::Answer { .. } | Body::Result { op: None, .. }, _) => true,
@@ -341,7 +346,7 @@ impl Driven {
     /// Has effect `n` performed, if it is still wanted.
     fn begin(&mut self, n: u64, again: bool) -> Result<(), ExecError> {
         let Some(effect) = self.state.pending.get(&n) else { return Ok(()) };
-        let context = CallContext { run: self.run.clone(), n };
+        let context = CallContext { run: self.run.clone(), n, photon: self.photon.clone() };
         match effect.clone() {
             Effect::Call { op, args } => {
                 if again && self.parts.host.class(&op, &args) == EffectClass::AtMostOnce {
@@ -418,7 +423,7 @@ impl Driven {
                 Body::Result { n, op, args, sync: false, outcome: outcome.clone().map(Value::from) }
             }
             Effect::Call { op, args } if self.parts.host.class(op, args) == EffectClass::Read => {
-                let (op, args) = (Some(op.clone()), Some(args.clone().into()));
+                let (op, args) = (Some(op.clone()), Some(self.parts.host.recorded(op, args).into()));
                 Body::Result { n, op, args, sync: false, outcome: outcome.clone().map(Value::from) }
             }
             _ => Body::Result { n, op: None, args: None, sync: false, outcome: outcome.clone().map(Value::from) },

@@ -12,6 +12,8 @@ pub struct CallContext {
     pub run: RunId,
     /// The effect's number.
     pub n: u64,
+    /// The photon that the run belongs to: whose state it may touch.
+    pub photon: Option<String>,
 }
 
 impl CallContext {
@@ -26,6 +28,12 @@ impl CallContext {
 pub trait Host: Send + Sync + 'static {
     /// What performing `op` does to the world.
     fn class(&self, op: &str, args: &Payload) -> EffectClass;
+
+    /// What the journal holds of `args`: the same without secrets. A pure function, since a replay compares by it.
+    fn recorded(&self, op: &str, args: &Payload) -> Payload {
+        let _ = op;
+        args.clone()
+    }
 
     /// Performs `op`. May be dropped before it is done, when the program has withdrawn the effect. A failure that the
     /// program is to see is an `Err`; it is recorded like any result.

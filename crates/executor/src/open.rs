@@ -98,7 +98,7 @@ impl Executor {
         let start = Start {
             tool: new.tool,
             params: new.params.clone().into(),
-            photon: new.photon,
+            photon: new.photon.clone(),
             origin: Some(origin),
         };
         let now = log.push(Body::Start(Box::new(start)))?;
@@ -107,7 +107,7 @@ impl Executor {
         let driven = Driven::new(
             self.parts.clone(),
             self.config.clone(),
-            id,
+            (id, new.photon),
             Some(log),
             (new.code, code),
             guest.engine(),
@@ -352,8 +352,9 @@ impl Executor {
         let (parts, config): (Parts, Config) = (self.parts.clone(), self.config.clone());
         let control: Arc<Control> = Arc::default();
         let code = (code, origin.code);
+        let name = (run.clone(), start.photon.clone());
         let driven =
-            Driven::new(parts, config, run.clone(), log, code, guest.engine(), program, state, control, started_at);
+            Driven::new(parts, config, name, log, code, guest.engine(), program, state, control, started_at);
         Ok((driven, wake))
     }
 }

@@ -54,6 +54,7 @@ pub(crate) enum Beyond {
 pub(crate) struct TurnPort<'a> {
     pub log: Option<&'a mut Log>,
     pub run: &'a run::RunId,
+    pub photon: &'a Option<String>,
     pub io: &'a tokio::runtime::Handle,
     pub keep: &'a Arc<dyn store::CheckpointStore>,
     pub host: &'a Arc<dyn Host>,
@@ -132,7 +133,7 @@ impl TurnPort<'_> {
                 Body::Ask { n: Some(n), id: self.state.ask_id(n, ask.id.as_ref()), ask: ask.clone() }
             }
             Effect::Call { op, args } if self.host.class(op, args) != EffectClass::Read => {
-                Body::Call { n, op: op.clone(), args: args.clone().into() }
+                Body::Call { n, op: op.clone(), args: self.host.recorded(op, args).into() }
             }
             _ => return None,
         })
@@ -278,7 +279,7 @@ impl Port for TurnPort<'_> {
             _ => {}
         }
         if let Some(Body::Result { op: held_op, args: held_args, outcome, .. }) = self.recorded.sync.remove(&n) {
-            let result = Body::Call { n, op: op.clone(), args: args.into() };
+            let result = Body::Call { n, op: op.clone(), args: self.host.recorded(&op, &args).into() };
             if let (Some(op), Some(args)) = (held_op, held_args) {
                 self.same(n, &result, &Body::Call { n, op, args })?;
             }
@@ -291,7 +292,7 @@ impl Port for TurnPort<'_> {
         }
         self.check_frontier(n, &op)?;
         self.state.next += 1;
-        let context = CallContext { run: self.run.clone(), n };
+        let context = CallContext { run: self.run.clone(), n, photon: self.photon.clone() };
         if let Some(log) = self.log.as_deref_mut() {
             let written = match &asked {
                 Some(intent) => (if intended { Ok(0) } else { log.push(intent.clone()) }).and_then(|_| log.sync()),
@@ -310,6 +311,7 @@ impl Port for TurnPort<'_> {
         let performed = self.host.clone().perform(context, op.clone(), args.clone());
         let outcome = blocking::wait(self.io, performed);
         if let Some(log) = self.log.as_deref_mut() {
+            let args = self.host.recorded(&op, &args);
             let (op, args) = if asked.is_some() { (None, None) } else { (Some(op), Some(args.into())) };
             let outcome = outcome.clone().map(Value::from);
             let written = log.push(Body::Result { n, op, args, sync: true, outcome }).and_then(|_| log.flush());

@@ -139,6 +139,10 @@ impl Host for LocalHost {
         }
     }
 
+    fn recorded(&self, op: &str, args: &Payload) -> Payload {
+        if op == "fetch" { fetch::recorded(args) } else { args.clone() }
+    }
+
     async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome {
         if let Some(other) = self.other(&op) {
             return other.clone().perform(context, op, args).await;
@@ -148,8 +152,8 @@ impl Host for LocalHost {
             "process.info" => process::info(&self.gate, &self.facts),
             "env.get" => process::get(&self.gate, &self.facts, &context, &args).await,
             "env.list" => process::list(&self.gate, &self.facts),
-            "state.load" => state::load(&self.states, &args),
-            "state.save" => state::save(&self.states, args).await,
+            "state.load" => state::load(&self.states, context.photon.as_deref(), &args),
+            "state.save" => state::save(&self.states, context.photon.as_deref(), args).await,
             op if op.starts_with("fs.") => files::perform(&self.gate, &context, op, args, self.value).await,
             op => Err(crate::unknown(op)),
         }

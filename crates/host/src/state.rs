@@ -41,11 +41,16 @@ impl States {
         Self { root: root.into() }
     }
 
-    fn folder(&self, op: &str, args: &Args) -> Result<PathBuf, Failure> {
+    /// A photon may touch its own state only, whatever name the program gives.
+    fn folder(&self, op: &str, own: Option<&str>, args: &Args) -> Result<PathBuf, Failure> {
         check_name(op, "photon", &args.photon)?;
         check_name(op, "instance", &args.instance)?;
         if args.instance == "backups" {
             return Err(bad_name(op, "instance", "backups", "another name: the earlier states lie there"));
+        }
+        if own != Some(args.photon.as_str()) {
+            let message = format!("{op}: this run may only touch the state of {}, not of {:?}", own.unwrap_or("nobody"), args.photon);
+            return Err(Failure::with_code("PermissionDenied", "EPERM", message));
         }
         Ok(self.root.join(&args.photon))
     }
@@ -70,9 +75,9 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Failure {
 }
 
 /// The state as it was saved, or null.
-pub(crate) fn load(states: &States, args: &Payload) -> Outcome {
+pub(crate) fn load(states: &States, own: Option<&str>, args: &Payload) -> Outcome {
     let args: Args = args::read("state.load", args)?;
-    let file = states.folder("state.load", &args)?.join(&args.instance);
+    let file = states.folder("state.load", own, &args)?.join(&args.instance);
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Payload::null()),
@@ -88,9 +93,9 @@ pub(crate) fn load(states: &States, args: &Payload) -> Outcome {
 }
 
 /// Puts a state in the place of the one before, which is kept.
-pub(crate) async fn save(states: &States, args: Payload) -> Outcome {
+pub(crate) async fn save(states: &States, own: Option<&str>, args: Payload) -> Outcome {
     let args: Args = args::read("state.save", &args)?;
-    let folder = states.folder("state.save", &args)?;
+    let folder = states.folder("state.save", own, &args)?;
     let state = args.state.unwrap_or_else(Json::null);
     // Two syncs: always on another thread.
     blocking(false, move || {

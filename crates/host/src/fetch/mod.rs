@@ -26,6 +26,7 @@ use crate::permissions::Access;
 use client::Clients;
 pub use client::{Resolve, SystemResolver};
 use request::{failed, latin1};
+pub(crate) use request::recorded;
 
 /// As in the fetch standard.
 const MAX_REDIRECTS: usize = 20;

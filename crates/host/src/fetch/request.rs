@@ -2,7 +2,7 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
-use run::Failure;
+use run::{Failure, Payload};
 
 use super::{at, is_safe, secret, short};
 
@@ -90,6 +90,23 @@ pub(super) fn headers(given: &[(String, String)], method: &Method, key: &str) ->
         default("idempotency-key", key);
     }
     Ok(headers)
+}
+
+/// The arguments of a request as a journal may hold them: secret headers keep their names, and lose their values.
+pub(crate) fn recorded(args: &Payload) -> Payload {
+    let text = args.json.get().to_ascii_lowercase();
+    if !SECRET_HEADERS.iter().any(|name| text.contains(name)) {
+        return args.clone();
+    }
+    let mut json = args.json.value();
+    let headers = json.get_mut("headers").and_then(serde_json::Value::as_array_mut);
+    for header in headers.into_iter().flatten() {
+        let secret = |name: &str| SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret));
+        if header.get(0).and_then(serde_json::Value::as_str).is_some_and(secret) {
+            header[1] = "[not recorded]".into();
+        }
+    }
+    Payload { json: json.into(), bytes: args.bytes.clone() }
 }
 
 /// The host, as permissions name it, and the port that a URL leads to.

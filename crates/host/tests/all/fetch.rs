@@ -357,3 +357,12 @@ async fn a_withdrawn_request_ends() {
     assert!(tokio::time::timeout(long, value(&host, "fetch", json!({"url": url}))).await.is_err());
     assert_eq!(get(&host, &url).await.0["status"], json!(200), "and the next one goes on");
 }
+
+#[test]
+fn secret_headers_do_not_reach_the_journal() {
+    let home = tempfile::tempdir().unwrap();
+    let host = host::LocalHost::builder(home.path()).build();
+    let args = serde_json::json!({ "url": "https://a.org", "headers": [["Authorization", "Bearer s3cret"], ["X-A", "1"]] });
+    let recorded = executor::Host::recorded(&host, "fetch", &args.into());
+    assert!(!recorded.json.get().contains("s3cret") && recorded.json.get().contains("X-A"), "{recorded:?}");
+}

@@ -56,8 +56,17 @@ async fn hostile_names_are_refused() {
 #[tokio::test]
 async fn a_damaged_state_is_named() {
     let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(home.path().join("state/p")).unwrap();
-    std::fs::write(home.path().join("state/p/default"), "{\"a\":").unwrap();
-    let failure = fails(&host(home.path()), "state.load", json!({"photon": "p"})).await;
-    assert!(failure.message.contains("state/p/default is damaged"), "{failure}");
+    std::fs::create_dir_all(home.path().join("state/counter")).unwrap();
+    std::fs::write(home.path().join("state/counter/default"), "{\"a\":").unwrap();
+    let failure = fails(&host(home.path()), "state.load", json!({"photon": "counter"})).await;
+    assert!(failure.message.contains("state/counter/default is damaged"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_run_touches_the_state_of_its_own_photon_only() {
+    let home = tempfile::tempdir().unwrap();
+    let host = host(home.path());
+    for op in ["state.load", "state.save"] {
+        assert_eq!(code(&host, op, json!({"photon": "other", "instance": "default", "state": 1})).await, "EPERM");
+    }
 }
