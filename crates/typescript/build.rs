@@ -197,7 +197,9 @@ fn with_insertions(source: &str) -> Fallible<String> {
     let mut out = source.to_string();
     for (place, text) in INSERTED {
         if source.matches(place).count() != 1 {
-            return Err(format!("quickjs.c has changed: this does not occur once, see INSERTED in build.rs: {place}").into());
+            return Err(
+                format!("quickjs.c has changed: this does not occur once, see INSERTED in build.rs: {place}").into()
+            );
         }
         out = out.replace(place, &format!("{place}{text}"));
     }
@@ -279,8 +281,8 @@ fn initialise(wasm: &[u8], prelude: &Prelude, out: &Path, key: &str) -> Fallible
     }
     // Safety: the file was written by this script, in its own folder, and wasmtime checks version and settings.
     #[allow(unsafe_code)]
-    let module = unsafe { Module::deserialize_file(&engine, &compiled) }
-        .or_else(|_| Module::new(&engine, &instrumented))?;
+    let module =
+        unsafe { Module::deserialize_file(&engine, &compiled) }.or_else(|_| Module::new(&engine, &instrumented))?;
 
     let mut store = Store::new(&engine, ());
     let mut linker = Linker::new(&engine);
@@ -304,14 +306,18 @@ fn forbid_imports(linker: &mut Linker<()>, module: &Module) -> Fallible<()> {
     for import in module.imports() {
         let Some(ty) = import.ty().func().cloned() else { continue };
         let name = import.name().to_string();
-        linker.func_new(import.module(), import.name(), ty, move |_: Caller<'_, ()>, _, results| match name.as_str() {
-            "interrupted" => Ok(()),
-            // Nothing is known: the caller makes an error of it.
-            "resolve" | "source" => {
-                results.iter_mut().for_each(|r| *r = Val::I32(0));
-                Ok(())
+        linker.func_new(import.module(), import.name(), ty, move |_: Caller<'_, ()>, _, results| {
+            match name.as_str() {
+                "interrupted" => Ok(()),
+                // Nothing is known: the caller makes an error of it.
+                "resolve" | "source" => {
+                    results.iter_mut().for_each(|r| *r = Val::I32(0));
+                    Ok(())
+                }
+                _ => Err(wasmtime::Error::msg(format!(
+                    "the prelude asked the host for `{name}` while the image is built"
+                ))),
             }
-            _ => Err(wasmtime::Error::msg(format!("the prelude asked the host for `{name}` while the image is built"))),
         })?;
     }
     Ok(())
@@ -399,4 +405,3 @@ fn target_engine() -> Fallible<Engine> {
     }
     Ok(Engine::new(&config)?)
 }
-

@@ -22,6 +22,26 @@ void qs_seed_math(JSContext *ctx, uint64_t seed)
     ctx->random_state = seed ? seed : 1;
 }
 
+// Nothing is put into the gaps of the arenas from here on: what a program makes then lies together, and not in a page
+// here and a page there that a snapshot would have to hold.
+void qs_seal_arenas(JSRuntime *rt)
+{
+    struct list_head *el, *el1;
+    for (int i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
+        struct list_head *head = &rt->arena_state.free_arena_list[i];
+        // Linked to itself, an arena can still be taken off "the list" when its last block is given back.
+        list_for_each_safe(el, el1, head) init_list_head(el);
+        init_list_head(head);
+    }
+}
+
+// One arena of each size to begin with: the numbers that link its free blocks are then part of the image.
+void qs_open_arenas(JSRuntime *rt)
+{
+    for (int i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++)
+        arena_new(rt, i);
+}
+
 JSValue qs_map_new(JSContext *ctx)
 {
     return js_map_constructor(ctx, JS_UNDEFINED, 0, NULL, 0);

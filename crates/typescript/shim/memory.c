@@ -1,11 +1,15 @@
 // The allocator under QuickJS, with a reserve from which the error "out of memory" itself is made.
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shim.h"
 
 // Enough for the error, its stack, and a prelude that reports it.
 #define RESERVE (256 * 1024)
+
+// Blocks above this size are left to `realloc`, which may grow them where they are.
+#define CLEARED_BELOW (16 * 1024)
 
 static void *reserve;
 static JSRuntime *runtime;
@@ -34,17 +38,33 @@ static void *allocate_zeros(void *opaque, size_t count, size_t size)
     return block || !open_reserve() ? block : calloc(count, size);
 }
 
-static void *reallocate(void *opaque, void *old, size_t size)
-{
-    (void)opaque;
-    void *block = realloc(old, size);
-    return block || !size || !open_reserve() ? block : realloc(old, size);
-}
-
+// Cleared: a snapshot holds what differs from an image whose free memory is zeros. (Small blocks do not come here; the
+// engine keeps them in arenas of 4 KiB.)
 static void release(void *opaque, void *block)
 {
     (void)opaque;
+    if (block)
+        memset(block, 0, malloc_usable_size(block));
+    // Without this the compiler sees that nobody reads the zeros, and leaves them out.
+    __asm__ volatile("" : : "r"(block) : "memory");
     free(block);
+}
+
+static void *reallocate(void *opaque, void *old, size_t size)
+{
+    (void)opaque;
+    // A block that moves would leave its old content behind.
+    size_t have = old ? malloc_usable_size(old) : 0;
+    if (old && size > have && have <= CLEARED_BELOW) {
+        void *block = allocate(NULL, size);
+        if (!block)
+            return NULL;
+        memcpy(block, old, have);
+        release(NULL, old);
+        return block;
+    }
+    void *block = realloc(old, size);
+    return block || !size || !open_reserve() ? block : realloc(old, size);
 }
 
 static size_t usable_size(const void *block)
@@ -57,6 +77,25 @@ void memory_prepare(void)
 {
     if (!reserve)
         reserve = malloc(RESERVE);
+}
+
+// Takes all gaps between blocks, for good, so that programs begin in memory behind everything that the image holds.
+void memory_seal(void)
+{
+    qs_seal_arenas(runtime);
+    for (size_t size = 1 << 18; size >= 16; size -= size > 256 ? size / 8 : 8) {
+        for (;;) {
+            // The highest block lies before what was never used; one below it fills a gap.
+            void *last = malloc(1 << 16), *block = malloc(size);
+            bool gap = block && block < last;
+            free(last);
+            if (!gap) {
+                free(block);
+                break;
+            }
+        }
+    }
+    qs_open_arenas(runtime);
 }
 
 JSRuntime *memory_new_runtime(void)

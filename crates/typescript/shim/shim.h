@@ -74,6 +74,7 @@ JSValue call_handler(const char *name, int argc, JSValueConst *argv);
 
 // memory.c
 void memory_prepare(void);
+void memory_seal(void);
 JSRuntime *memory_new_runtime(void);
 
 // Asks the host now and then whether the turn must end; if so, it does not come back. The build script puts a call into
@@ -89,6 +90,8 @@ static inline void qs_poll(void)
 
 // engine.c
 bool qs_reports_no_memory(JSRuntime *rt);
+void qs_seal_arenas(JSRuntime *rt);
+void qs_open_arenas(JSRuntime *rt);
 void qs_set_stack_limit(JSRuntime *rt, uintptr_t limit);
 void qs_seed_math(JSContext *ctx, uint64_t seed);
 JSValue qs_frames(JSContext *ctx, JSValue (*place)(JSContext *, const char *file, int line, int column));

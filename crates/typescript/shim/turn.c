@@ -7,6 +7,9 @@
 
 static JSValue rejected = JS_UNDEFINED; // promise → reason, of rejections that nobody looked at
 
+// How much a program may allocate before the first garbage collection.
+#define FIRST_GARBAGE (2 * 1024 * 1024)
+
 // What is left of the stack for C functions when JavaScript may not recurse further.
 #define STACK_RESERVE (256 * 1024)
 
@@ -246,6 +249,11 @@ EXPORT("qs_prelude") void qs_prelude(const char *source, size_t len, const char 
         memcpy(reply->json + message.len + 1, where.text, where.len);
         reply->json_len = (uint32_t)(message.len + where.len + 1);
     }
-    // A garbage-free image is a smaller one, and every program's first collection is its own.
+    // A garbage-free image is a smaller one. A collection visits the whole heap, the platform included, and so touches
+    // all its pages: not before a program has made some garbage of its own.
     JS_RunGC(rt);
+    memory_seal();
+    JSMemoryUsage usage;
+    JS_ComputeMemoryUsage(rt, &usage);
+    JS_SetGCThreshold(rt, (size_t)usage.malloc_size + FIRST_GARBAGE);
 }

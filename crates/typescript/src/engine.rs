@@ -15,6 +15,9 @@ const POOL: u32 = 256;
 /// The most of a table that the image may have (its functions that are called through pointers).
 const TABLE: usize = 10_000;
 
+/// Bytes of a used memory that are set back in place rather than given back to the system: taking them again costs more.
+const RESIDENT: usize = 8 << 20;
+
 /// What a program starts from.
 pub struct Engine {
     /// Instances from a pool of prepared memories.
@@ -38,7 +41,10 @@ impl Engine {
             .total_tables(POOL)
             .table_elements(TABLE)
             .max_memory_size(4 << 30)
-            .max_unused_warm_slots(16);
+            .max_unused_warm_slots(16)
+            .linear_memory_keep_resident(RESIDENT)
+            .table_keep_resident(TABLE * 8)
+            .pagemap_scan(wasmtime::Enabled::Auto);
         let engine = Self {
             pool: prepare(InstanceAllocationStrategy::Pooling(pool)),
             single: OnceLock::new(),
@@ -113,7 +119,8 @@ fn prepare(strategy: InstanceAllocationStrategy) -> Result<InstancePre<State>, G
     // Safety: the bytes were made by this crate's build script with `Engine::precompile_module`, and are part of the
     // binary; wasmtime checks that version, settings and CPU features fit.
     #[allow(unsafe_code)]
-    let module = unsafe { Module::deserialize(&engine, CODE) }.map_err(|e| failed("the engine's code does not load", e))?;
+    let module =
+        unsafe { Module::deserialize(&engine, CODE) }.map_err(|e| failed("the engine's code does not load", e))?;
     let mut linker = Linker::new(&engine);
     imports::define(&mut linker).map_err(|e| failed("the engine's imports do not fit", e))?;
     linker.instantiate_pre(&module).map_err(|e| failed("the engine's imports do not fit", e))

@@ -98,12 +98,7 @@ pub fn take(base: &[u8], memory: &[u8], chain: &mut Option<Chain>) -> std::io::R
     Ok(Image { bytes, on_parent: true })
 }
 
-fn encode(
-    before: &[u8],
-    memory: &[u8],
-    pages: &[u32],
-    parent: Option<[u8; 32]>,
-) -> std::io::Result<(Bytes, [u8; 32])> {
+fn encode(before: &[u8], memory: &[u8], pages: &[u32], parent: Option<[u8; 32]>) -> std::io::Result<(Bytes, [u8; 32])> {
     let size = pages.len() as u64 * (4 + PAGE as u64);
     let mut out = vec![0; HEADER];
     let mut encoder = zstd::stream::write::Encoder::new(out, LEVEL)?;

@@ -52,7 +52,7 @@ fn port<R>(use_it: impl FnOnce(&mut dyn Port) -> Result<R, Stop>) -> Result<R> {
 }
 
 /// A block of the guest's memory. The guest's own C code computes the numbers, so a wrong one is a fault of the engine.
-fn block<'a>(memory: &'a [u8], at: u32, len: u32) -> Result<&'a [u8]> {
+fn block(memory: &[u8], at: u32, len: u32) -> Result<&[u8]> {
     let at = at as usize;
     memory.get(at..at.saturating_add(len as usize)).ok_or_else(|| Error::msg("the engine named a place outside memory"))
 }

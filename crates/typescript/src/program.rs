@@ -4,10 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use run::{
-    Code, Effect, GuestError, Image, Json, Outcome, Payload, Port, Program, Stop, TurnEnd, Wake,
-    limits::Limits,
-    program::ProgramError,
-    time::Millis,
+    Code, Effect, GuestError, Image, Json, Outcome, Payload, Port, Program, Stop, TurnEnd, Wake, limits::Limits,
+    program::ProgramError, time::Millis,
 };
 use serde::Serialize;
 use wasmtime::{Instance, Memory, ResourceLimiter, Store, Trap, TypedFunc};
@@ -151,7 +149,8 @@ impl Vm {
             self.memory
                 .grow(&mut self.store, ((want - have) / image::WASM_PAGE) as u64)
                 .map_err(|e| GuestError::Engine(format!("no memory for the snapshot: {e:#}")))?;
-            image::apply(bytes, &header, &mut self.memory.data_mut(&mut self.store)[built::STACK..]).map_err(refused)?;
+            image::apply(bytes, &header, &mut self.memory.data_mut(&mut self.store)[built::STACK..])
+                .map_err(refused)?;
             before = Some(header);
         }
         if let Some(header) = before {
@@ -284,8 +283,9 @@ impl Vm {
             Some((ok != 0, String::from_utf8_lossy(memory.get(at..at.checked_add(len)?)?).into_owned()))
         };
         match read() {
-            Some((true, json)) => Json::parse(json)
-                .map_err(|e| GuestError::Engine(format!("the program's state has no JSON form: {e}"))),
+            Some((true, json)) => {
+                Json::parse(json).map_err(|e| GuestError::Engine(format!("the program's state has no JSON form: {e}")))
+            }
             Some((false, text)) => Err(GuestError::Engine(format!("the program cannot be inspected: {text}"))),
             None => Err(GuestError::Engine("the program cannot be inspected: it gave no answer".into())),
         }
@@ -295,7 +295,10 @@ impl Vm {
 impl Program for Vm {
     fn turn(&mut self, wake: Wake, port: &mut dyn Port) -> Result<TurnEnd, Stop> {
         if self.broken {
-            return Err(Stop(ProgramError::new("error", "the program was stopped in the middle of a turn; restore it")));
+            return Err(Stop(ProgramError::new(
+                "error",
+                "the program was stopped in the middle of a turn; restore it",
+            )));
         }
         self.store.data_mut().end = None;
         imports::with_port(port, || self.wake(wake))?;

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use run::{Code, Guest, Program, Wake, limits::Limits, program::Module};
+use run::{Code, Guest, Program, limits::Limits, program::Module};
 use serde_json::{Value, json};
 
 const SOURCE: &str = "
@@ -76,9 +76,12 @@ fn stacks_are_the_authors() {
     let map = r#"{"version":3,"sources":["main.ts"],"names":[],"mappings":"AAAA;IAWA"}"#;
     let module = Module { source: source.into(), original: None, imports: Default::default(), map: Some(map.into()) };
     let entry = "file:///app/main.ts";
-    let code = Arc::new(Code { guest: "typescript".into(), entry: entry.into(), modules: [(entry.to_string(), module)].into() });
+    let code = Arc::new(Code {
+        guest: "typescript".into(),
+        entry: entry.into(),
+        modules: [(entry.to_string(), module)].into(),
+    });
     let (end, _) = run_code(&code, Limits::default());
     let stack = failed(end).stack.unwrap();
     assert!(stack.contains("file:///app/main.ts:12:"), "{stack}");
-    let _ = Wake::Start { method: None, params: json!({}).into(), seed: run::Seed([0; 32]), run: String::new(), now: 0 };
 }

@@ -4,7 +4,10 @@ mod common;
 
 use bytes::Bytes;
 use common::*;
-use run::{Guest, GuestError, Program, TurnEnd, Wake, limits::{Limits, SNAPSHOT_CHAIN}};
+use run::{
+    Guest, GuestError, Program, TurnEnd, Wake,
+    limits::{Limits, SNAPSHOT_CHAIN},
+};
 use serde_json::json;
 
 /// Closures, private fields, generators, Maps, timers and promises that wait, all of them alive at every wait.
@@ -208,8 +211,16 @@ fn a_forged_image_is_refused_or_harmless() {
         };
         let number = |at: usize, n: u32| move |bytes: &mut Vec<u8>| bytes[at..at + 4].copy_from_slice(&n.to_le_bytes());
         for change in [
-            number(8, 2), number(12, 1), number(80, 0), number(80, u32::MAX), number(80, 1 << 16), number(84, 0),
-            number(88, 0), number(88, 1), number(88, u32::MAX), number(88, 100_000),
+            number(8, 2),
+            number(12, 1),
+            number(80, 0),
+            number(80, u32::MAX),
+            number(80, 1 << 16),
+            number(84, 0),
+            number(88, 0),
+            number(88, 1),
+            number(88, u32::MAX),
+            number(88, 100_000),
         ] {
             assert!(matches!(forge(&change).map(|_| ()), Err(GuestError::Refused(_))));
         }
@@ -231,7 +242,8 @@ fn a_forged_image_is_refused_or_harmless() {
                 bytes[92..96].copy_from_slice(&(packed.len() as u32).to_le_bytes());
             });
             let Ok(mut program) = forged else { continue };
-            let mut world = World { until: std::time::Instant::now() + std::time::Duration::from_millis(200), ..World::default() };
+            let mut world =
+                World { until: std::time::Instant::now() + std::time::Duration::from_millis(200), ..World::default() };
             let wake = Wake::Result { n: 0, outcome: Ok(run::Payload::null()), now: START + 1 };
             let _ = program.turn(wake, &mut world);
         }

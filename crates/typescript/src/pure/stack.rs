@@ -86,12 +86,8 @@ mod tests {
     fn maps_and_leaves_alone() {
         // Line 1 column 5 of the code is line 3 column 7 of the source.
         let map = r#"{"version":3,"sources":["a.ts"],"names":[],"mappings":"IAEM"}"#;
-        let module = Module {
-            source: String::new(),
-            original: None,
-            imports: Default::default(),
-            map: Some(map.into()),
-        };
+        let module =
+            Module { source: String::new(), original: None, imports: Default::default(), map: Some(map.into()) };
         let code = Code { guest: "typescript".into(), entry: "a".into(), modules: [("a".to_string(), module)].into() };
         let mut places = Places::new(Arc::new(code));
         let place = |file: &str, line, column| Place { file: file.into(), line, column };

@@ -1,8 +1,7 @@
 //! TextDecoder's encodings, and base64.
 
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use encoding_rs::Encoding;
@@ -35,11 +34,8 @@ pub fn decode(arguments: Decode, data: &[u8]) -> Result<Answer, Failure> {
             format!("The \"{label}\" encoding is not supported; see the WHATWG Encoding Standard for those that are"),
         )
     })?;
-    let (text, wrong) = if ignore_bom {
-        encoding.decode_without_bom_handling(data)
-    } else {
-        encoding.decode_with_bom_removal(data)
-    };
+    let (text, wrong) =
+        if ignore_bom { encoding.decode_without_bom_handling(data) } else { encoding.decode_with_bom_removal(data) };
     if wrong && fatal {
         return Err(Failure::with_code(
             "TypeError",

@@ -96,7 +96,10 @@ mod tests {
     #[test]
     fn parses_and_sets() {
         let parse = |url: &str, base: Option<&str>| parse(Parse { url: url.into(), base: base.map(Into::into) });
-        assert_eq!(part(parse("../b?x=1#h", Some("https://u:p@e.org:8080/a/c")), "href"), "https://u:p@e.org:8080/b?x=1#h");
+        assert_eq!(
+            part(parse("../b?x=1#h", Some("https://u:p@e.org:8080/a/c")), "href"),
+            "https://u:p@e.org:8080/b?x=1#h"
+        );
         assert_eq!(part(parse("HTTPS://EXAMPLE.org:443/é", None), "href"), "https://example.org/%C3%A9");
         assert!(parse("nowhere", None).is_err());
         let set = |part: &str, value: &str| {

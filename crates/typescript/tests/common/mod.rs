@@ -24,8 +24,11 @@ pub fn code(source: &str) -> Arc<Code> {
     modules("file:///app/main.ts", &[("file:///app/main.ts", source, &[])])
 }
 
-/// Modules: name, source, imports.
-pub fn modules(entry: &str, list: &[(&str, &str, &[(&str, &str)])]) -> Arc<Code> {
+/// A module: name, source, imports.
+pub type Source<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+/// A program of several modules.
+pub fn modules(entry: &str, list: &[Source]) -> Arc<Code> {
     let module = |source: &str, imports: &[(&str, &str)]| Module {
         source: source.into(),
         original: None,
