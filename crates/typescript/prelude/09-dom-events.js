@@ -197,7 +197,7 @@ class AbortSignal extends EventTarget {
   static timeout(ms) {
     if (typeof ms !== 'number' || !(ms >= 0)) throw rangeError('delay', '>= 0', ms);
     const signal = new AbortSignal(makingSignal);
-    askFor(TIMER, { due: Math.ceil(native.now() + ms) }, () =>
+    askFor(TIMER, { due: Math.floor(native.now() + ms) }, () =>
       AbortSignal.#abort(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError')));
     return signal;
   }

@@ -34,7 +34,7 @@ function delayOf(ms) {
 
 function armTimer(timer, delay) {
   timer._delay = delay;
-  const due = Math.min(Math.ceil(native.now() + delay), 8.64e15);
+  const due = Math.min(Math.floor(native.now() + delay), 8.64e15);
   const n = askFor(TIMER, { due }, () => {
     timersByNumber.delete(timer._id);
     if (timer._repeat !== undefined) armTimer(timer, timer._repeat);
@@ -78,7 +78,7 @@ for (const [name, value] of Object.entries({
 
 /** Waits until `due` (ms since the epoch). */
 function waitUntil(due, value, signal) {
-  return request(TIMER, { due: Math.min(Math.ceil(due), 8.64e15) }, { signal, read: () => value });
+  return request(TIMER, { due: Math.min(Math.floor(due), 8.64e15) }, { signal, read: () => value });
 }
 
 const timersPromises = {

@@ -58,23 +58,19 @@ function createReadStream(path, options) {
   let at = start;
   const stream = new Readable({
     highWaterMark, signal, autoDestroy: autoClose,
-    read() {
-      const next = () => {
-        const piece = content.subarray(at, Math.min(at + highWaterMark, end + 1, content.length));
-        at += piece.length;
-        stream.bytesRead += piece.length;
-        stream.push(piece.length ? bufferFrom(piece) : null);
-      };
-      if (content !== null) {
-        next();
-        return;
-      }
+    construct(callback) {
       runFsLater(fsOperations.readFile(path)).then((bytes) => {
         content = bytes;
         stream.emit('open', 0);
         stream.emit('ready');
-        next();
-      }, (error) => stream.destroy(error));
+        callback();
+      }, callback);
+    },
+    read() {
+      const piece = content.subarray(at, Math.min(at + highWaterMark, end + 1, content.length));
+      at += piece.length;
+      stream.bytesRead += piece.length;
+      stream.push(piece.length ? bufferFrom(piece) : null);
     },
   });
   if (encoding) stream.setEncoding(encoding);

@@ -1,0 +1,5 @@
+export default class Many extends Photon {
+  one() {}
+  two() {}
+  _three() {}
+}

@@ -1,0 +1,5 @@
+// method: _three
+export default class Many {
+  one() {}
+  _three() {}
+}

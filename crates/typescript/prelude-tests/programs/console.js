@@ -1,0 +1,28 @@
+export default () => {
+  console.log('text', { a: 1 }, [1, 2], new Map([['k', 'v']]));
+  console.log();
+  console.log('%s has %d', 'x', 3);
+  console.info('info');
+  console.warn('warn');
+  console.error(new RangeError('shown').message);
+  console.debug('debug');
+  console.group('group');
+  console.log('in\nside');
+  console.groupEnd();
+  console.log('outside');
+  console.assert(true, 'silent');
+  console.assert(false, 'said %s', 'so');
+  console.count();
+  console.count('x');
+  console.countReset();
+  console.count();
+  console.dir({ a: { b: { c: { d: 1 } } } }, { depth: 0 });
+  console.table([{ a: 1, b: 'x' }, { a: 2 }]);
+  console.table([[1, 2], [3]]);
+  console.table(new Map([['k', 1]]));
+  console.table(['p', 'q']);
+  console.timeEnd('none');
+  const { log } = console;
+  log('unbound');
+  process.stdout.write('no line break');
+};

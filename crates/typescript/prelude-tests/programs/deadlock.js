@@ -1,0 +1,1 @@
+export default async function waits() { await new Promise(() => {}); }

@@ -1,0 +1,3 @@
+// method: third
+export function first() {}
+export function second() {}

@@ -1,0 +1,1 @@
+export default () => ({ deep: [{ 'odd key': 5n }] });

@@ -1,0 +1,1 @@
+export default () => new Uint8Array([1, 2, 3]);

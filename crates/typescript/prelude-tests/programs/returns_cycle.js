@@ -1,0 +1,1 @@
+export default () => { const a = { b: {} }; a.b.c = a; return a; };

@@ -1,0 +1,1 @@
+export default () => { throw { code: 5 }; };
