@@ -28,7 +28,7 @@ const LIMITS: &str = "What programs may use";
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Globals {
     /// The folder of runs, states and configuration [default: ~/.photon]
-    #[arg(long, global = true, env = "QUICKSAVE_HOME", value_name = "DIR", help_heading = WHERE)]
+    #[arg(long, global = true, env = "QUICKSAVE_HOME", hide_env_values = true, value_name = "DIR", help_heading = WHERE)]
     pub home: Option<PathBuf>,
     /// Where runs are kept: `file:DIR`, or `memory:` to keep nothing [default: the home]
     #[arg(long, global = true, value_name = "URL", help_heading = WHERE)]

@@ -121,12 +121,20 @@ pub async fn tell(session: &Session, executor: &Executor, run: &RunId, finished:
             error_line(format!("run {run} was cancelled{why}"));
         }
         Finished::Waiting(waiting) => error_line(waits(run, waiting, &asks, &again)),
-        Finished::Left => error_line(format!("run {run} was interrupted; go on with: quicksave resume {run}{again}")),
+        Finished::Left => {
+            // The terminal has shown ^C, or a question that was not answered.
+            let fresh = if std::io::stderr().is_terminal() { "\n" } else { "" };
+            error_line(format!("{fresh}run {run} was interrupted; go on with: quicksave resume {run}{again}"));
+        }
     }
     Ok(exit_of(finished))
 }
 
 fn result(payload: &Payload) {
+    let value = payload.json.value();
+    if payload.bytes.is_none() && value.is_null() {
+        return;
+    }
     output::fresh_line();
     if let Some(bytes) = &payload.bytes {
         if std::io::stdout().is_terminal() {
@@ -136,8 +144,7 @@ fn result(payload: &Payload) {
         }
         return;
     }
-    match payload.json.value() {
-        serde_json::Value::Null => {}
+    match value {
         serde_json::Value::String(text) => output::line(text),
         value => output::line(serde_json::to_string_pretty(&value).unwrap_or_else(|_| payload.json.get().to_owned())),
     }
@@ -158,7 +165,7 @@ fn failed(run: &RunId, error: &ProgramError, again: &str) -> String {
         None => message,
     };
     format!(
-        "run {run} {word}: {}\n  go on from its last checkpoint with: quicksave resume {run} --retry{again}",
+        "run {run} {word}: {}\n  try again, from its last checkpoint if it has one: quicksave resume {run} --retry{again}",
         what.trim_end()
     )
 }

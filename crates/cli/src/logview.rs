@@ -32,7 +32,8 @@ fn describe(body: &Body) -> (Option<u64>, String) {
         Body::Start(start) => {
             let fork = start.origin.as_ref().and_then(|origin| origin.fork.as_ref());
             let fork = fork.map_or_else(String::new, |fork| format!("  (goes on from {} at {})", fork.run, fork.checkpoint));
-            let photon = start.photon.as_ref().map_or_else(String::new, |photon| format!("{photon}."));
+            let photon = start.photon.as_ref().filter(|photon| **photon != start.tool);
+            let photon = photon.map_or_else(String::new, |photon| format!("{photon}."));
             (None, format!("{photon}{} {}{fork}", start.tool, shown(&start.params)))
         }
         Body::Emit { n, emit, message, data } => {

@@ -1,11 +1,30 @@
 //! Questions on a terminal, by kind. An answer that does not fit is said to be so, and asked for again.
 
-use dialoguer::{Confirm, Input, MultiSelect, Password, Select, console::Term};
+use std::fmt;
+
+use dialoguer::{Confirm, Input, MultiSelect, Password, Select, console::Term, theme::Theme};
 use host::{Reply, answers};
 use run::Ask;
 use serde_json::{Map, Value, json};
 
 use crate::output::{error_line, tame};
+
+/// The questions as they are, without a colon behind a question mark.
+struct Plain;
+
+impl Theme for Plain {
+    fn format_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
+        f.write_str(prompt)
+    }
+
+    fn format_input_prompt(&self, f: &mut dyn fmt::Write, prompt: &str, _: Option<&str>) -> fmt::Result {
+        write!(f, "{prompt} ")
+    }
+
+    fn format_password_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
+        write!(f, "{prompt} ")
+    }
+}
 
 /// Asks. `None` if nobody answers (Escape, or the end of input).
 pub fn ask(ask: &Ask) -> Option<Value> {
@@ -20,7 +39,7 @@ pub fn ask(ask: &Ask) -> Option<Value> {
     loop {
         let answer = match ask.kind.as_str() {
             "confirm" => answers::check(ask, confirm(&message, &spec)?.into()),
-            "password" => answers::parse(ask, &Password::new().with_prompt(&message).allow_empty_password(true).interact().ok()?),
+            "password" => answers::parse(ask, &Password::with_theme(&Plain).with_prompt(&message).allow_empty_password(true).interact().ok()?),
             "select" if !labels(&spec).is_empty() => answers::check(ask, select(&message, &spec)?),
             "form" if spec.get("schema").is_some_and(|schema| schema["properties"].is_object()) => {
                 error_line(&message);
@@ -44,7 +63,7 @@ pub fn ask(ask: &Ask) -> Option<Value> {
 fn confirm(message: &str, spec: &Map<String, Value>) -> Option<bool> {
     let dangerous = spec.get("dangerous") == Some(&Value::Bool(true));
     let message = if dangerous { format!("{message} (this cannot be undone)") } else { message.to_owned() };
-    let mut confirm = Confirm::new().with_prompt(message);
+    let mut confirm = Confirm::with_theme(&Plain).with_prompt(message);
     // What is dangerous is not done by pressing Enter.
     if let (Some(default), false) = (spec.get("default").and_then(Value::as_bool), dangerous) {
         confirm = confirm.default(default);
@@ -58,7 +77,7 @@ fn line(message: &str, default: Option<&Value>) -> Option<String> {
         Some(Value::String(text)) => format!(" [{}]", tame(text)),
         Some(value) => format!(" [{}]", tame(&value.to_string())),
     };
-    Input::new().with_prompt(format!("{message}{shown}")).allow_empty(true).interact_text().ok()
+    Input::with_theme(&Plain).with_prompt(format!("{message}{shown}")).allow_empty(true).interact_text().ok()
 }
 
 /// The values and labels of the options.
@@ -83,12 +102,12 @@ fn select(message: &str, spec: &Map<String, Value>) -> Option<Value> {
     if spec.get("multi") == Some(&Value::Bool(true)) {
         let chosen = |value: &Value| default.and_then(Value::as_array).is_some_and(|list| list.contains(value));
         let defaults: Vec<bool> = options.iter().map(|(value, _)| chosen(value)).collect();
-        let prompt = MultiSelect::new().with_prompt(format!("{message} (space chooses, enter ends)"));
+        let prompt = MultiSelect::with_theme(&Plain).with_prompt(format!("{message} (space chooses, enter ends)"));
         let picked = prompt.items(&names).defaults(&defaults).interact_opt().ok()??;
         return Some(picked.into_iter().map(|at| options[at].0.clone()).collect());
     }
     let first = options.iter().position(|(value, _)| Some(value) == default).unwrap_or(0);
-    let picked = Select::new().with_prompt(message).items(&names).default(first).interact_opt().ok()??;
+    let picked = Select::with_theme(&Plain).with_prompt(message).items(&names).default(first).interact_opt().ok()??;
     Some(options[picked].0.clone())
 }
 

@@ -23,7 +23,7 @@ pub fn file(file: &Path, method: Option<String>, params: Map<String, Value>, id:
     let path = std::path::absolute(file).map_err(|e| Error::io(format!("cannot find {}", file.display()), e))?;
     let code = bundler::bundle(&OsFiles, &path)?;
     let stem = stem(&name);
-    // The name under which a photon keeps its state.
+    // The name under which the program keeps its state, if it is a photon.
     let photon = Some(stem.to_owned());
     let tool = method.clone().unwrap_or_else(|| stem.to_owned());
     Ok(NewRun { id, tool, photon, method, params: Value::from(params).into(), code: Arc::new(code) })

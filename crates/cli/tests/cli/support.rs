@@ -1,0 +1,153 @@
+//! A home of its own for each test, and the real binary in it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long anything may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Home {
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+pub struct Output {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Output {
+    /// The one JSON value on standard output.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("no JSON ({e}): {self:?}"))
+    }
+
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("work")).expect("made");
+        Self { folder }
+    }
+
+    /// Where commands run.
+    pub fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// The home of runs.
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub fn journal(&self, run: &str) -> PathBuf {
+        self.home().join("runs").join(format!("{run}.jsonl"))
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.work().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quicksave"));
+        command.args(args).current_dir(self.work()).env("QUICKSAVE_HOME", self.home()).env("HOME", self.folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command to its end.
+    #[track_caller]
+    pub fn run(&self, args: &[&str]) -> Output {
+        finish(self.spawn(args))
+    }
+
+    #[track_caller]
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).spawn().expect("started")
+    }
+
+    /// Runs a command to its end, with `--json`.
+    #[track_caller]
+    pub fn json(&self, args: &[&str]) -> Value {
+        let mut all = vec!["--json"];
+        all.extend(args);
+        self.run(&all).json()
+    }
+
+    pub fn status(&self, run: &str) -> String {
+        self.json(&["show", run])["status"].as_str().expect("a status").to_owned()
+    }
+
+    /// Waits until the journal of `run` holds `text`.
+    #[track_caller]
+    pub fn wait_for(&self, run: &str, text: &str) {
+        let path = self.journal(run);
+        until(&format!("{text:?} in the journal of {run}"), || read(&path).contains(text));
+    }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Waits until `done`.
+#[track_caller]
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < PATIENCE, "waited for {what} in vain");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[track_caller]
+pub fn finish(child: Child) -> Output {
+    let output = child.wait_with_output().expect("ended");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    // A signal's number is negative.
+    use std::os::unix::process::ExitStatusExt;
+    let code = output.status.code().or_else(|| output.status.signal().map(|n| -n)).expect("a code");
+    Output { code, out: text(output.stdout), err: text(output.stderr) }
+}
+
+pub fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, signal).expect("sent");
+}
+
+/// Counts to `n`, with a checkpoint and a short sleep for each.
+pub const COUNTER: &str = "export default async function* counter({ n = 3, pause = 20 }) {
+  let sum = 0;
+  for (let i = 0; i < n; i++) {
+    sum += i;
+    yield { checkpoint: { i, sum } };
+    await new Promise((wake) => setTimeout(wake, pause));
+    yield { emit: 'log', message: `step ${i}` };
+  }
+  return { sum };
+}
+";
+
+/// Asks, then gives the answer back.
+pub const ASKER: &str = "export default async function* asker() {
+  const sure = yield { ask: 'confirm', id: 'sure', message: 'Sure?' };
+  const color = yield { ask: 'select', message: 'Which?', options: ['red', { value: 'b', label: 'blue' }] };
+  return { sure, color };
+}
+";
