@@ -85,7 +85,8 @@ async fn sequential(store: &FileStore, n: u32) {
     per("append + sync", n / 10, start.elapsed());
     // In turns, since what a sync costs depends on who else uses the disk.
     let mut file = std::fs::File::create(store.home().join("bare")).unwrap();
-    let (mut bare, mut ours) = (Duration::ZERO, Duration::ZERO);
+    let here = store.clone().syncing_here();
+    let (mut bare, mut ours, mut inline) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     for _ in 0..n / 10 {
         let start = Instant::now();
         file.write_all(&line()).unwrap();
@@ -96,9 +97,15 @@ async fn sequential(store: &FileStore, n: u32) {
         at += LINE as u64;
         store.sync(&lease).await.unwrap();
         ours += start.elapsed();
+        let start = Instant::now();
+        here.append(&lease, at, line()).await.unwrap();
+        at += LINE as u64;
+        here.sync(&lease).await.unwrap();
+        inline += start.elapsed();
     }
     per("in turns: bare write + fdatasync", n / 10, bare);
     per("in turns: append + sync", n / 10, ours);
+    per("in turns: append + sync, syncing here", n / 10, inline);
     let start = Instant::now();
     for _ in 0..n {
         store.sync(&lease).await.unwrap();

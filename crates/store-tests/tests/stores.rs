@@ -26,3 +26,11 @@ store_tests::both_suite!(file_both, || file(Durability::Disk));
 store_tests::journal_suite!(process_file_journal, || file(Durability::Process));
 store_tests::checkpoint_suite!(process_file_checkpoints, || file(Durability::Process));
 store_tests::both_suite!(process_file_both, || file(Durability::Process));
+
+async fn syncing_here() -> Fixture<FileStore> {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || FileStore::open(folder.path(), Durability::Disk).unwrap().syncing_here();
+    Fixture::new(open()).with_other(open()).keeping(folder)
+}
+
+store_tests::journal_suite!(file_syncing_here, syncing_here);
