@@ -62,6 +62,16 @@ const INSERTED: &[(&str, &str)] = &[
     ),
     ("int JS_DeleteProperty(JSContext *ctx, JSValueConst obj, JSAtom prop, int flags)\n{\n", "    qs_poll();\n"),
     ("static int string_cmp(JSString *p1, JSString *p2, int x1, int x2, int len)\n{\n", "    qs_poll();\n"),
+    // The limit of recursion is one of the C stack. These functions need little of it and much of the stack of the
+    // machine code, which would end first.
+    (
+        "static __exception int js_parse_postfix_expr(JSParseState *s, int parse_flags)\n{\n",
+        "    char weight[512];\n    __asm__ volatile(\"\" : : \"r\"(weight));\n",
+    ),
+    (
+        "static JSValue json_parse_value(JSParseState *s, JSONParseRecord *pr)\n{\n",
+        "    char weight[256];\n    __asm__ volatile(\"\" : : \"r\"(weight));\n",
+    ),
     // QuickJS makes its own errors (no memory, text too long) uncatchable, as it does with interrupts. A turn that is
     // stopped ends in a trap here, so an error is an error.
     ("bool JS_IsUncatchableError(JSValueConst val)\n{\n", "    return false;\n"),

@@ -3,7 +3,7 @@
 use wasmtime::{Config, OptLevel};
 
 /// The WebAssembly stack of a turn, in bytes. QuickJS's own limit (the linker's stack, see build.rs) comes first.
-pub const WASM_STACK: usize = 64 << 20;
+pub const WASM_STACK: usize = 28 << 20;
 
 /// Deterministic on every machine: no relaxed SIMD, one NaN; 4 GiB of address space instead of bounds checks.
 pub fn config() -> Config {

@@ -52,17 +52,6 @@ pub struct Chain {
     memory: Vec<u8>,
 }
 
-impl Chain {
-    /// The chain behind a program that was restored from `images` images; none if it is small.
-    pub fn behind(last: &Header, images: usize, memory: &[u8]) -> Option<Self> {
-        (memory.len() >= 2 * WHOLE_BELOW).then(|| Self {
-            checksum: last.checksum,
-            images: u32::try_from(images).unwrap_or(u32::MAX),
-            memory: memory.to_vec(),
-        })
-    }
-}
-
 /// The numbers of pages of `memory` that differ from `before`, which may be shorter: then it is zeros from there on.
 fn changed(before: &[u8], memory: &[u8]) -> Vec<u32> {
     const ZEROS: [u8; PAGE] = [0; PAGE];

@@ -131,12 +131,12 @@ impl Vm {
     pub fn restore(&mut self, images: &[Bytes]) -> Result<(), GuestError> {
         let max = self.store.data().limiter.max;
         let refused = |what: String| GuestError::Refused(what);
-        let mut before = None;
+        let mut headers: Vec<image::Header> = Vec::new();
         if images.is_empty() {
             return Err(refused("there is no image".into()));
         }
         for bytes in images {
-            let header = image::check(bytes, before.as_ref()).map_err(refused)?;
+            let header = image::check(bytes, headers.last()).map_err(refused)?;
             let want = header.memory;
             if want > max {
                 let limit = (max - built::STACK) >> 20;
@@ -151,11 +151,10 @@ impl Vm {
                 .map_err(|e| GuestError::Engine(format!("no memory for the snapshot: {e:#}")))?;
             image::apply(bytes, &header, &mut self.memory.data_mut(&mut self.store)[built::STACK..])
                 .map_err(refused)?;
-            before = Some(header);
+            headers.push(header);
         }
-        if let Some(header) = before {
-            self.chain = Chain::behind(&header, images.len(), &self.memory.data(&self.store)[built::STACK..]);
-        }
+        // This program has given no image yet, so its first is a whole one.
+        self.chain = None;
         Ok(())
     }
 
@@ -313,6 +312,10 @@ impl Program for Vm {
         let base = engine.base(|| Err(GuestError::Engine("the base is not known".into())))?;
         let data = &memory.data(store)[built::STACK..];
         image::take(base, data, &mut self.chain).map(Some).map_err(|e| GuestError::Engine(e.to_string()))
+    }
+
+    fn forget_parent(&mut self) {
+        self.chain = None;
     }
 
     fn inspect(&mut self, expression: Option<&str>) -> Result<Json, GuestError> {

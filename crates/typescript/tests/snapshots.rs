@@ -143,7 +143,7 @@ fn large_heaps_make_chains() {
             assert!(images.len() as u32 <= SNAPSHOT_CHAIN, "the chain is too long");
             turn += 1;
             // Now from memory, now from the chain.
-            if turn % 3 == 0 { restored(&code, &images) } else { program }
+            if turn == 5 { restored(&code, &images) } else { program }
         }));
         assert_eq!(result, undisturbed);
         println!("{sizes:?}");
@@ -155,6 +155,7 @@ fn large_heaps_make_chains() {
             assert!(matches!(answer, Err(GuestError::Refused(_))), "{answer:?}");
         };
         assert!(images.len() > 2);
+        assert!(!sizes[5].0, "a restored program's first image is whole");
         refuses(&[]);
         refuses(&images[1..]);
         refuses(&[images[0].clone(), images[2].clone()]);

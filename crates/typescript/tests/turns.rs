@@ -51,6 +51,7 @@ fn a_program_that_waits_for_nothing_is_told() {
 
 #[test]
 fn deep_recursion_is_a_range_error() {
+    let mut wrong = Vec::new();
     for body in [
         "const f = (n) => f(n + 1) + 1; f(0)",
         "const f = (...a) => [1].map(() => f(...a)); f(1, 2, 3)",
@@ -87,23 +88,17 @@ fn deep_recursion_is_a_range_error() {
             "export default async () => {{ try {{ await (async () => {{ {body} }})(); return 'fine' }} catch (e) {{ return e.name + ': ' + e.message }} }}"
         );
         let (end, _) = run_code(&code(&source), Limits::default());
-        let text = done_or(end, body);
+        let text = match &end {
+            Ok(TurnEnd::Done(payload)) => payload.json.value().as_str().unwrap().to_string(),
+            other => format!("{other:?}"),
+        };
         println!("{text:60} {body}");
-        assert!(
-            text.starts_with("RangeError")
-                || text.starts_with("InternalError")
-                || text.starts_with("SyntaxError")
-                || text == "fine",
-            "{body}: {text}"
-        );
+        let good = ["RangeError", "InternalError", "SyntaxError", "fine"];
+        if !good.iter().any(|start| text.starts_with(start)) {
+            wrong.push(format!("{body}: {text}"));
+        }
     }
-}
-
-fn done_or(end: Result<TurnEnd, run::Stop>, body: &str) -> String {
-    match end {
-        Ok(TurnEnd::Done(payload)) => payload.json.value().as_str().unwrap().into(),
-        other => panic!("{body}: {other:?}"),
-    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
