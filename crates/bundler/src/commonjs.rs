@@ -120,25 +120,24 @@ fn register(units: &[Unit], at: usize) -> Module {
 /// All names that others may import: its own, those of files that it passes on, and those that others do import.
 fn names(units: &[Unit], at: usize) -> BTreeSet<String> {
     let mut out = units[at].wanted.clone();
-    collect(units, at, &mut HashSet::new(), &mut out);
-    out
-}
-
-fn collect(units: &[Unit], at: usize, seen: &mut HashSet<usize>, out: &mut BTreeSet<String>) {
-    let (unit, Some(compiled)) = (&units[at], &units[at].compiled) else { return };
-    if !seen.insert(at) {
-        return;
-    }
-    if !compiled.commonjs {
-        out.extend(compiled.exports.names.iter().cloned());
-        return;
-    }
-    out.extend(compiled.commonjs_exports.names.iter().cloned());
-    for specifier in &compiled.commonjs_exports.reexports {
-        if let Some(Link::Unit(target)) = unit.requires.get(specifier) {
-            collect(units, *target, seen, out);
+    let mut open = vec![at];
+    let mut seen = HashSet::from([at]);
+    while let Some(at) = open.pop() {
+        let (unit, Some(compiled)) = (&units[at], &units[at].compiled) else { continue };
+        if !compiled.commonjs {
+            out.extend(compiled.exports.names.iter().cloned());
+            continue;
+        }
+        out.extend(compiled.commonjs_exports.names.iter().cloned());
+        for specifier in &compiled.commonjs_exports.reexports {
+            if let Some(Link::Unit(target)) = unit.requires.get(specifier)
+                && seen.insert(*target)
+            {
+                open.push(*target);
+            }
         }
     }
+    out
 }
 
 /// A JavaScript string literal. JSON's are, line separators included.

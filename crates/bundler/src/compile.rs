@@ -63,7 +63,9 @@ pub(crate) fn compile(input: &Input<'_>) -> Result<Compiled, Failed> {
     if let Some(at) = stack::too_deep(input.text, limits::NESTING) {
         let message = format!("code is nested more than {} levels deep here", limits::NESTING);
         let diagnostic = Diagnostic::at(input.file, input.text, at, 1, message);
-        return Err(Failed::Complaints(vec![diagnostic.help("break the expression up, or keep the data in a JSON file")]));
+        return Err(Failed::Complaints(vec![
+            diagnostic.help("break the expression up, or keep the data in a JSON file"),
+        ]));
     }
     stack::with_room(input.text.len(), || {
         let allocator = Allocator::default();
@@ -87,23 +89,20 @@ pub(crate) fn parser<'a>(allocator: &'a Allocator, text: &'a str, kind: SourceTy
     Parser::new(allocator, text, kind).with_options(options).parse()
 }
 
-/// Complaints of the parser as our own.
+/// Complaints of the parser as our own: the first ones, for there may be as many as there are bytes.
 pub(crate) fn complaints(input: &Input<'_>, found: &[OxcDiagnostic]) -> Vec<Diagnostic> {
-    let mut out: Vec<_> = found
-        .iter()
-        .filter(|d| d.severity == Severity::Error)
-        .map(|d| {
-            let (start, len) = d.labels.first().map_or((0, 0), |label| (label.offset() as usize, label.len() as usize));
-            let mut diagnostic = Diagnostic::at(input.file, input.text, start, len, d.message.to_string());
-            diagnostic.help = d.help.as_ref().or(d.note.as_ref()).map(ToString::to_string);
-            diagnostic
-        })
-        .map(refuse::explain)
-        .collect();
-    out.sort_by_key(|d| (d.line, d.column));
-    out.dedup();
-    out.truncate(limits::DIAGNOSTICS);
-    out
+    let place =
+        |d: &OxcDiagnostic| d.labels.first().map_or((0, 0), |label| (label.offset() as usize, label.len() as usize));
+    let mut errors: Vec<_> = found.iter().filter(|d| d.severity == Severity::Error).map(|d| (place(d), d)).collect();
+    errors.sort_by_key(|(place, _)| *place);
+    errors.dedup_by(|(a_place, a), (b_place, b)| a_place == b_place && a.message == b.message);
+    errors.truncate(limits::DIAGNOSTICS);
+    let ours = errors.into_iter().map(|((start, len), d)| {
+        let mut diagnostic = Diagnostic::at(input.file, input.text, start, len, d.message.to_string());
+        diagnostic.help = d.help.as_ref().or(d.note.as_ref()).map(ToString::to_string);
+        refuse::explain(diagnostic)
+    });
+    ours.collect()
 }
 
 fn parse<'a>(allocator: &'a Allocator, input: &Input<'a>) -> Result<Parsed<'a>, Vec<Diagnostic>> {

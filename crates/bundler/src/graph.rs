@@ -73,7 +73,11 @@ impl<'f> Graph<'f> {
         let mut graph = Self::new(files);
         let path = files.canonicalize(entry).map_err(|error| read_error(entry, &error))?;
         if !files.is_file(&path) {
-            let missing = io::Error::from(if files.is_dir(&path) { io::ErrorKind::IsADirectory } else { io::ErrorKind::NotFound });
+            let missing = io::Error::from(if files.is_dir(&path) {
+                io::ErrorKind::IsADirectory
+            } else {
+                io::ErrorKind::NotFound
+            });
             return Err(read_error(entry, &missing));
         }
         if path.extension().is_some_and(|extension| extension == "json") {
@@ -121,15 +125,15 @@ impl<'f> Graph<'f> {
 
     /// The complaints so far, as one error. Syntax first: it is what an author mends first.
     pub fn checked(&mut self) -> Result<(), BundleError> {
-        let order = |mut diagnostics: Vec<Diagnostic>| {
-            diagnostics.truncate(limits::DIAGNOSTICS);
-            diagnostics
+        let first = |list: &mut Vec<Diagnostic>| {
+            list.truncate(limits::DIAGNOSTICS);
+            std::mem::take(list)
         };
         if !self.syntax.is_empty() {
-            return Err(BundleError::Syntax { diagnostics: order(std::mem::take(&mut self.syntax)) });
+            return Err(BundleError::Syntax { diagnostics: first(&mut self.syntax) });
         }
         if !self.imports.is_empty() {
-            return Err(BundleError::Import { diagnostics: order(std::mem::take(&mut self.imports)) });
+            return Err(BundleError::Import { diagnostics: first(&mut self.imports) });
         }
         Ok(())
     }
@@ -194,6 +198,9 @@ impl<'f> Graph<'f> {
         if request.kind != Kind::Import && (request.guarded || unit.packaged) {
             return;
         }
+        if self.imports.len() >= limits::DIAGNOSTICS {
+            return;
+        }
         let (start, len) = (request.span.start as usize, request.span.size() as usize);
         self.imports.push(Diagnostic::at(&unit.file, &unit.text, start, len, why.message).help(why.help));
     }
@@ -246,7 +253,8 @@ impl<'f> Graph<'f> {
                 let at = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes());
                 let diagnostic = Diagnostic::at(file, &text, at, 1, "this is not UTF-8 text");
-                self.syntax.push(diagnostic.help("save the file as UTF-8; if it is not text, read it when the program runs"));
+                self.syntax
+                    .push(diagnostic.help("save the file as UTF-8; if it is not text, read it when the program runs"));
                 return String::new();
             }
         };

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::error::Diagnostic;
 use crate::graph::{Graph, Link, Unit};
+use crate::limits;
 
 /// Where a name was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +31,11 @@ pub(crate) fn check(graph: &mut Graph<'_>) {
         for request in &compiled.requests {
             let Some(Link::Unit(target)) = unit.imports.get(&request.specifier) else { continue };
             for (name, span) in &request.names {
-                match find(&graph.units, *target, name, &mut HashSet::new()) {
+                match find(&graph.units, *target, name) {
                     Found::Value => {}
                     Found::Type(at) => phantoms.push((at, name.clone())),
                     Found::CommonJs(at) => wanted.push((at, name.clone())),
+                    Found::Nowhere if complaints.len() >= limits::DIAGNOSTICS => {}
                     Found::Nowhere => {
                         let message = format!("'{}' does not export '{name}'", request.specifier);
                         let (start, len) = (span.start as usize, span.size() as usize);
@@ -53,38 +55,50 @@ pub(crate) fn check(graph: &mut Graph<'_>) {
     complaints.into_iter().for_each(|complaint| graph.complain(complaint));
 }
 
-fn find(units: &[Unit], at: usize, name: &str, seen: &mut HashSet<usize>) -> Found {
-    let unit = &units[at];
-    let Some(compiled) = &unit.compiled else {
-        return if name == "default" { Found::Value } else { Found::Nowhere };
-    };
-    if compiled.commonjs {
-        return if name == "default" { Found::Value } else { Found::CommonJs(at) };
-    }
-    if compiled.exports.names.contains(name) {
-        return Found::Value;
-    }
-    if compiled.exports.types.contains(name) {
-        return Found::Type(at);
-    }
-    if name == "default" || !seen.insert(at) {
-        return Found::Nowhere;
-    }
-    let mut best = Found::Nowhere;
-    for star in &compiled.exports.stars {
-        let found = match unit.imports.get(star) {
-            Some(Link::Unit(target)) => find(units, *target, name, seen),
-            Some(Link::Builtin(_)) | None => Found::Value,
+/// Looks for a name in a unit, and in all that it passes on with `export *`: without recursion, for such chains may be
+/// as long as the program has modules.
+fn find(units: &[Unit], at: usize, name: &str) -> Found {
+    let mut open = vec![at];
+    let mut seen = HashSet::from([at]);
+    let mut perhaps = Found::Nowhere;
+    while let Some(at) = open.pop() {
+        let Some(compiled) = &units[at].compiled else {
+            // JSON.
+            if name == "default" {
+                return Found::Value;
+            }
+            continue;
         };
-        match found {
-            Found::Nowhere => {}
-            // A CommonJS file would answer to every name: a certain answer is better.
-            Found::CommonJs(_) if best == Found::Nowhere => best = found,
-            Found::CommonJs(_) => {}
-            certain => return certain,
+        if compiled.commonjs {
+            if name == "default" {
+                return Found::Value;
+            }
+            // It would answer to every name: a certain answer is better.
+            if perhaps == Found::Nowhere {
+                perhaps = Found::CommonJs(at);
+            }
+            continue;
+        }
+        if compiled.exports.names.contains(name) {
+            return Found::Value;
+        }
+        if compiled.exports.types.contains(name) {
+            return Found::Type(at);
+        }
+        if name == "default" {
+            // `export *` leaves it out.
+            continue;
+        }
+        for star in &compiled.exports.stars {
+            match units[at].imports.get(star) {
+                Some(Link::Unit(target)) if seen.insert(*target) => open.push(*target),
+                Some(Link::Unit(_)) => {}
+                // What a built-in exports is known when the program runs.
+                Some(Link::Builtin(_)) | None => return Found::Value,
+            }
         }
     }
-    best
+    perhaps
 }
 
 fn hint(unit: &Unit, name: &str) -> String {

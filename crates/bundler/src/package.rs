@@ -72,7 +72,8 @@ fn look_up(map: &Map<String, Value>, key: &str, conditions: &[&str]) -> Result<S
     let mut best: Option<(&str, &str, &Value)> = None;
     for (pattern, value) in map {
         let Some((before, after)) = pattern.split_once('*') else { continue };
-        let fits = key.len() > before.len() + after.len() || (key.len() == before.len() + after.len() && !after.is_empty());
+        let fits =
+            key.len() > before.len() + after.len() || (key.len() == before.len() + after.len() && !after.is_empty());
         let matched = fits && key.starts_with(before) && key.ends_with(after);
         let better = best.is_none_or(|(b, a, _)| (before.len(), after.len()) > (b.len(), a.len()));
         if matched && better {

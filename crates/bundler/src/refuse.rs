@@ -14,7 +14,6 @@ use crate::limits;
 pub(crate) fn unsupported(input: &Input<'_>, program: &Program<'_>) -> Vec<Diagnostic> {
     let mut visitor = Unsupported { input, found: Vec::new() };
     visitor.visit_program(program);
-    visitor.found.truncate(limits::DIAGNOSTICS);
     visitor.found
 }
 
@@ -25,6 +24,9 @@ struct Unsupported<'i> {
 
 impl Unsupported<'_> {
     fn add(&mut self, span: Span, message: &str, help: &str) {
+        if self.found.len() >= limits::DIAGNOSTICS {
+            return;
+        }
         let Input { file, text, .. } = self.input;
         let diagnostic = Diagnostic::at(file, text, span.start as usize, span.size() as usize, message);
         self.found.push(diagnostic.help(help));
@@ -42,7 +44,11 @@ impl<'a> Visit<'a> for Unsupported<'_> {
 
     fn visit_import_declaration(&mut self, it: &ImportDeclaration<'a>) {
         if it.phase.is_some() {
-            self.add(it.span, "`import defer` and `import source` are not supported", "use a plain import, or import()");
+            self.add(
+                it.span,
+                "`import defer` and `import source` are not supported",
+                "use a plain import, or import()",
+            );
         }
         walk::walk_import_declaration(self, it);
     }
@@ -79,8 +85,7 @@ pub(crate) fn commonjs_forms_to_es<'a>(allocator: &'a Allocator, program: &mut P
         match statement {
             Statement::TSImportEqualsDeclaration(import) if import.import_kind.is_value() => {
                 let TSModuleReference::ExternalModuleReference(external) = &import.module_reference else { continue };
-                let source =
-                    StringLiteral::new(external.expression.span, external.expression.value, None, &builder);
+                let source = StringLiteral::new(external.expression.span, external.expression.value, None, &builder);
                 let local = BindingIdentifier::new(import.id.span, import.id.name, &builder);
                 let specifier =
                     ImportDeclarationSpecifier::new_import_default_specifier(import.id.span, local, &builder);

@@ -156,7 +156,9 @@ pub(crate) fn exports(program: &Program<'_>) -> Exports {
             },
             Statement::ExportNamedDeclaration(named) => specifiers(&named.specifiers, &mut out),
             Statement::ExportFromDeclaration(from) => specifiers(&from.specifiers, &mut out),
-            Statement::ExportDeclaration(export) => BoundNames { names: &mut out.names }.declaration(&export.declaration),
+            Statement::ExportDeclaration(export) => {
+                BoundNames { names: &mut out.names }.declaration(&export.declaration)
+            }
             _ => {}
         }
     }

@@ -82,7 +82,11 @@ impl<'f> Resolver<'f> {
     }
 
     fn local(&self, path: &Path, specifier: &str) -> Result<Target, Unresolved> {
-        let trailing = specifier.ends_with('/') || specifier.ends_with("/.") || specifier.ends_with("/..") || specifier == "." || specifier == "..";
+        let trailing = specifier.ends_with('/')
+            || specifier.ends_with("/.")
+            || specifier.ends_with("/..")
+            || specifier == "."
+            || specifier == "..";
         if !trailing && let Some(found) = self.file(path) {
             return self.found(found);
         }
@@ -146,12 +150,16 @@ impl<'f> Resolver<'f> {
 
     fn found(&self, path: PathBuf) -> Result<Target, Unresolved> {
         let real = self.files.canonicalize(&path);
-        real.map(Target::File).map_err(|error| unresolved(format!("cannot follow '{}': {error}", path.display()), "check the link"))
+        real.map(Target::File)
+            .map_err(|error| unresolved(format!("cannot follow '{}': {error}", path.display()), "check the link"))
     }
 
     fn bare(&self, dir: &Path, specifier: &str, kind: Kind) -> Result<Target, Unresolved> {
         let Some((name, subpath)) = split_bare(specifier) else {
-            return Err(unresolved(format!("'{specifier}' is neither a path nor the name of a package"), "begin a path with ./"));
+            return Err(unresolved(
+                format!("'{specifier}' is neither a path nor the name of a package"),
+                "begin a path with ./",
+            ));
         };
         // A package may import itself by its name.
         if let Some((root, package)) = self.scope(dir)
@@ -182,7 +190,14 @@ impl<'f> Resolver<'f> {
         Err(not_installed(name))
     }
 
-    fn exported(&self, root: &Path, package: &Package, specifier: &str, subpath: &str, kind: Kind) -> Result<Target, Unresolved> {
+    fn exported(
+        &self,
+        root: &Path,
+        package: &Package,
+        specifier: &str,
+        subpath: &str,
+        kind: Kind,
+    ) -> Result<Target, Unresolved> {
         let name = package.name.as_deref().or(split_bare(specifier).map(|(name, _)| name)).unwrap_or(specifier);
         let target = package.export(subpath, conditions(kind)).map_err(|why| match why {
             NoTarget::NotExported => unresolved(
@@ -266,7 +281,11 @@ pub(crate) fn in_packages(path: &Path) -> bool {
 }
 
 fn is_path(specifier: &str) -> bool {
-    specifier == "." || specifier == ".." || specifier.starts_with("./") || specifier.starts_with("../") || Path::new(specifier).is_absolute()
+    specifier == "."
+        || specifier == ".."
+        || specifier.starts_with("./")
+        || specifier.starts_with("../")
+        || Path::new(specifier).is_absolute()
 }
 
 /// `@scope/name/sub` → (`@scope/name`, `./sub`).
@@ -298,9 +317,15 @@ fn foreign_scheme(specifier: &str, scheme: &str) -> Unresolved {
         ),
         "npm" | "jsr" => {
             let name = specifier.trim_start_matches("npm:").trim_start_matches("jsr:");
-            unresolved(format!("'{specifier}': packages are imported by their plain name"), format!("npm install {name}, then import '{name}'"))
+            unresolved(
+                format!("'{specifier}': packages are imported by their plain name"),
+                format!("npm install {name}, then import '{name}'"),
+            )
         }
-        _ => unresolved(format!("'{specifier}': imports with '{scheme}:' are not supported"), "import a file or a package"),
+        _ => unresolved(
+            format!("'{specifier}': imports with '{scheme}:' are not supported"),
+            "import a file or a package",
+        ),
     }
 }
 
@@ -334,7 +359,8 @@ pub(crate) fn url(path: &Path) -> String {
     for &byte in bytes {
         match byte {
             b'\\' if cfg!(windows) => out.push('/'),
-            b'/' | b'-' | b'_' | b'.' | b'~' | b'@' | b'+' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b',' | b';' | b'=' | b':' => {
+            b'/' | b'-' | b'_' | b'.' | b'~' | b'@' | b'+' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b','
+            | b';' | b'=' | b':' => {
                 out.push(char::from(byte));
             }
             _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),

@@ -20,7 +20,8 @@ const GENERATOR: &str = "async function*snippet(){";
 /// `export default async function () { … }`, a generator if the snippet yields. A snippet that exports is a module
 /// already.
 pub(crate) fn parse<'a>(allocator: &'a Allocator, input: &Input<'a>) -> Result<Parsed<'a>, Vec<Diagnostic>> {
-    let options = ParseOptions { parse_regular_expression: true, allow_return_outside_function: true, ..Default::default() };
+    let options =
+        ParseOptions { parse_regular_expression: true, allow_return_outside_function: true, ..Default::default() };
     let plain = Parser::new(allocator, input.text, SourceType::ts()).with_options(options).parse();
     let errors = complaints(input, &plain.diagnostics);
     if !errors.is_empty() {
@@ -87,7 +88,9 @@ fn blank_hashbang(text: &str) -> String {
 }
 
 fn about_nested_import(text: &str, labels: &[oxc_span::LabeledSpan]) -> bool {
-    labels.first().is_some_and(|label| text.get(label.offset() as usize..).is_some_and(|rest| rest.starts_with("import")))
+    labels
+        .first()
+        .is_some_and(|label| text.get(label.offset() as usize..).is_some_and(|rest| rest.starts_with("import")))
 }
 
 fn unwrap_generator<'a>(allocator: &'a Allocator, program: &mut Program<'a>, text: &'a str) -> Option<()> {

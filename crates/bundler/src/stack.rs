@@ -21,96 +21,169 @@ pub(crate) fn with_room<T: Send>(len: usize, work: impl FnOnce() -> T + Send) ->
     })
 }
 
-/// Where brackets, or chains of operators without an end of statement, are nested more than `most` deep.
+/// Where brackets, or chains of operators and keywords without an end of statement, are nested more than `most` deep.
 ///
 /// A rough reading of the text: strings, comments and regular expressions are told apart well enough for what people
 /// write. Where it is fooled, `with_room` still holds for sources up to `MOST / PER_BYTE` bytes.
 pub(crate) fn too_deep(text: &str, most: usize) -> Option<usize> {
-    Reader { bytes: text.as_bytes(), at: 0, brackets: Vec::new(), last: Last::Start, chain: 0 }.find(most)
+    let mut reader = Reader {
+        bytes: text.as_bytes(),
+        at: 0,
+        brackets: Vec::new(),
+        last: Last::Operator,
+        line_began: true,
+        chain: 0,
+        outer: 0,
+    };
+    reader.find(most)
 }
 
-/// What the last token was, to tell a division from a regular expression.
+/// What the last token was, to tell a division from a regular expression, and where a statement ends.
 #[derive(Clone, Copy, PartialEq)]
 enum Last {
-    Start,
     Value,
     Operator,
+    /// A `}`.
+    Block,
 }
 
 struct Reader<'t> {
     bytes: &'t [u8],
     at: usize,
-    /// Open brackets, each with the chain that went on outside it.
+    /// Open brackets, each with the chain that goes on after it.
     brackets: Vec<(u8, usize)>,
     last: Last,
-    /// Prefix operators and the like since the last separator at this level.
+    /// Whether a line end stood before this token.
+    line_began: bool,
+    /// Operators, prefixes and the like since the last separator at this level.
     chain: usize,
+    /// The same of all levels around it.
+    outer: usize,
 }
 
 /// A chain costs less than brackets do, and long ones are written by machines (`"a" + "b" + …`).
 const CHAIN_FACTOR: usize = 8;
 
+/// Words after which an expression or a statement goes on.
+const PREFIXES: &[&str] = &[
+    "if",
+    "else",
+    "await",
+    "yield",
+    "typeof",
+    "void",
+    "delete",
+    "new",
+    "return",
+    "for",
+    "while",
+    "do",
+    "with",
+    "in",
+    "of",
+    "case",
+    "throw",
+    "instanceof",
+    "extends",
+    "keyof",
+    "infer",
+    "unique",
+    "readonly",
+    "asserts",
+    "is",
+    "as",
+    "satisfies",
+    "async",
+    "class",
+    "function",
+];
+
+/// Words that do not begin a statement, wherever they stand.
+const CONTINUING: &[&str] = &[
+    "else",
+    "in",
+    "of",
+    "instanceof",
+    "extends",
+    "implements",
+    "keyof",
+    "infer",
+    "unique",
+    "readonly",
+    "asserts",
+    "is",
+    "as",
+    "satisfies",
+    "typeof",
+];
+
 impl Reader<'_> {
-    fn find(mut self, most: usize) -> Option<usize> {
+    fn find(&mut self, most: usize) -> Option<usize> {
         while let Some(&byte) = self.bytes.get(self.at) {
             let start = self.at;
             self.at += 1;
             match byte {
+                b'\n' => {
+                    self.line_began = true;
+                    continue;
+                }
+                _ if byte.is_ascii_whitespace() => continue,
+                b'/' if self.comment() => continue,
                 b'"' | b'\'' => self.string(byte),
                 b'`' => self.template(),
                 b'/' => self.slash(),
                 b'(' | b'[' | b'{' => self.open(byte),
                 b')' | b']' | b'}' => self.close(byte),
                 b';' | b',' => (self.chain, self.last) = (0, Last::Operator),
-                _ if byte.is_ascii_whitespace() => {}
-                _ if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'#' | b'@' | b'\\') || byte >= 0x80 => {
-                    self.word(start);
-                }
-                _ => {
-                    self.chain += 1;
-                    self.last = Last::Operator;
-                }
+                _ if is_word(byte) || byte == b'\\' => self.word(start),
+                _ => self.operator(),
             }
-            if self.brackets.len() > most || self.chain > most * CHAIN_FACTOR {
+            self.line_began = false;
+            if self.brackets.len() > most || self.outer + self.chain > most * CHAIN_FACTOR {
                 return Some(start);
             }
         }
         None
     }
 
+    fn operator(&mut self) {
+        self.chain += 1;
+        self.last = Last::Operator;
+    }
+
     fn open(&mut self, byte: u8) {
         self.brackets.push((byte, self.chain));
+        self.outer += self.chain;
         (self.chain, self.last) = (0, Last::Operator);
     }
 
     fn close(&mut self, byte: u8) {
         let (open, chain) = self.brackets.pop().unwrap_or_default();
+        self.outer -= chain;
+        self.chain = chain;
         if open == b'`' {
             // The end of `${…}`: the template goes on.
-            self.chain = chain;
             return self.template();
         }
-        // A block ends a statement, but `else` may continue it; so only what is around it counts again.
-        self.chain = chain;
-        self.last = if byte == b'}' { Last::Operator } else { Last::Value };
+        self.last = if byte == b'}' { Last::Block } else { Last::Value };
     }
 
     fn word(&mut self, start: usize) {
-        while self.bytes.get(self.at).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$') || *b >= 0x80) {
+        while self.bytes.get(self.at).is_some_and(|byte| is_word(*byte)) {
             self.at += 1;
         }
-        self.last = match &self.bytes[start..self.at] {
-            b"if" | b"else" | b"await" | b"yield" | b"typeof" | b"void" | b"delete" | b"new" | b"return" | b"for"
-            | b"while" | b"do" | b"with" | b"in" | b"of" | b"case" | b"throw" | b"instanceof" | b"extends" => {
-                self.chain += 1;
-                Last::Operator
-            }
-            b"const" | b"let" | b"var" | b"function" | b"class" | b"import" | b"export" | b"interface" => {
-                self.chain = 0;
-                Last::Operator
-            }
-            _ => Last::Value,
-        };
+        let word = std::str::from_utf8(&self.bytes[start..self.at]).unwrap_or_default();
+        // A word after a block, or after a value on a line before, begins a statement, semicolon or not.
+        let begins = self.last == Last::Block || self.last == Last::Value && self.line_began;
+        if begins && !CONTINUING.contains(&word) {
+            self.chain = 0;
+        } else if self.last == Last::Value {
+            self.chain += 1;
+        }
+        self.last = Last::Value;
+        if PREFIXES.contains(&word) {
+            self.operator();
+        }
     }
 
     fn string(&mut self, quote: u8) {
@@ -142,19 +215,24 @@ impl Reader<'_> {
         self.last = Last::Value;
     }
 
-    fn slash(&mut self) {
+    /// After a `/`: passes a comment, if it is one.
+    fn comment(&mut self) -> bool {
         match self.bytes.get(self.at) {
-            Some(b'/') => self.skip_to(b"\n"),
+            Some(b'/') => {
+                self.skip_to(b"\n");
+                self.line_began = true;
+            }
             Some(b'*') => {
                 self.at += 1;
                 self.skip_to(b"*/");
             }
-            _ if self.last == Last::Value => {
-                self.chain += 1;
-                self.last = Last::Operator;
-            }
-            _ => self.regex(),
+            _ => return false,
         }
+        true
+    }
+
+    fn slash(&mut self) {
+        if self.last == Last::Value { self.operator() } else { self.regex() }
     }
 
     fn regex(&mut self) {
@@ -178,4 +256,8 @@ impl Reader<'_> {
         let found = rest.windows(end.len()).position(|window| window == end);
         self.at = found.map_or(self.bytes.len(), |at| self.at + at + end.len());
     }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'#' | b'@') || byte >= 0x80
 }

@@ -36,7 +36,10 @@ fn which_files_are_commonjs() {
 #[test]
 fn registered_then_run() {
     let code = code(&[
-        ("a.cjs", "#!/bin/node\nconst b = require('./b'), fs = require('fs'), e = require('./e.mjs'), d = require('./d.json');\nexports.a = b;"),
+        (
+            "a.cjs",
+            "#!/bin/node\nconst b = require('./b'), fs = require('fs'), e = require('./e.mjs'), d = require('./d.json');\nexports.a = b;",
+        ),
         ("b.js", "'use strict'; exports.b = require('./a.cjs');"),
         ("e.mjs", "export default 1"),
         ("d.json", "{}"),
@@ -73,31 +76,53 @@ fn names(text: &str, expected: &[&str]) {
         ("a.cjs", text),
         ("y.cjs", "exports.y1 = exports.y2 = 1; module.exports.y3 = 2"),
     ]);
-    let found: Vec<_> = module(&code, "a.cjs").source.lines().filter_map(|line| line.strip_prefix("const n")?.split('"').nth(1)).collect();
+    let found: Vec<_> = module(&code, "a.cjs")
+        .source
+        .lines()
+        .filter_map(|line| line.strip_prefix("const n")?.split('"').nth(1))
+        .collect();
     assert_eq!(found, expected, "{text}");
 }
 
 #[test]
 fn named_exports_are_found() {
     names("exports.a = 1; exports['b-c'] = 2; module.exports.d = 3; exports.default = 4", &["a", "b-c", "d"]);
-    names("module.exports = { a, b: 1, 'c': 2, d() {}, get e() { return 1 }, [f]: 1, ...g }", &["a", "b", "c", "d", "e"]);
+    names(
+        "module.exports = { a, b: 1, 'c': 2, d() {}, get e() { return 1 }, [f]: 1, ...g }",
+        &["a", "b", "c", "d", "e"],
+    );
     names("exports = module.exports = { a }; exports.b = 1", &["a", "b"]);
     names("module.exports = Foo; module.exports.Foo = Foo", &["Foo"]);
-    names("Object.defineProperty(exports, '__esModule', { value: true }); Object.defineProperty(exports, 'a', { enumerable: true, get: function () { return x.a } })", &["__esModule", "a"]);
+    names(
+        "Object.defineProperty(exports, '__esModule', { value: true }); Object.defineProperty(exports, 'a', { enumerable: true, get: function () { return x.a } })",
+        &["__esModule", "a"],
+    );
     names("exports.a = exports.b = void 0; exports.a = 1", &["a", "b"]);
     names("module.exports = require('./y.cjs')", &["y1", "y2", "y3"]);
     names("__exportStar(require('./y.cjs'), exports); exports.a = 1", &["a", "y1", "y2", "y3"]);
     names("tslib_1.__exportStar(require('./y.cjs'), exports)", &["y1", "y2", "y3"]);
-    names("var _y = require('./y.cjs'); Object.keys(_y).forEach(function (key) { if (key === 'default') return; exports[key] = _y[key]; })", &["y1", "y2", "y3"]);
+    names(
+        "var _y = require('./y.cjs'); Object.keys(_y).forEach(function (key) { if (key === 'default') return; exports[key] = _y[key]; })",
+        &["y1", "y2", "y3"],
+    );
     names("module.exports = { ...require('./y.cjs'), a: 1 }", &["a", "y1", "y2", "y3"]);
-    names("var s = {}; __export(s, { a: () => a, b: () => b }); module.exports = __toCommonJS(s); 0 && (module.exports = { a, b })", &["a", "b"]);
-    names("(function (g, f) { typeof exports === 'object' ? f(exports) : f(g.X = {}) })(this, function (exports) { exports.hidden = 1 })", &[]);
+    names(
+        "var s = {}; __export(s, { a: () => a, b: () => b }); module.exports = __toCommonJS(s); 0 && (module.exports = { a, b })",
+        &["a", "b"],
+    );
+    names(
+        "(function (g, f) { typeof exports === 'object' ? f(exports) : f(g.X = {}) })(this, function (exports) { exports.hidden = 1 })",
+        &[],
+    );
     names("function f(exports) { exports.no = 1 } exports.yes = 1", &["yes"]);
 }
 
 #[test]
 fn an_imported_name_is_always_there() {
-    let code = code(&[("flow.ts", "import { hidden } from './a.cjs'; export default hidden;"), ("a.cjs", "for (const k of ['hidden']) exports[k] = 1;")]);
+    let code = code(&[
+        ("flow.ts", "import { hidden } from './a.cjs'; export default hidden;"),
+        ("a.cjs", "for (const k of ['hidden']) exports[k] = 1;"),
+    ]);
     assert!(module(&code, "a.cjs").source.contains("export { n0 as \"hidden\" }"));
 }
 
@@ -105,7 +130,10 @@ fn an_imported_name_is_always_there() {
 fn optional_parts_may_be_missing() {
     let code = code(&[
         ("flow.mjs", "import 'p'"),
-        ("node_modules/p/index.js", "if (x) require('optional'); try { require('./native.node') } catch {} require('http'); exports.a = import('gone');"),
+        (
+            "node_modules/p/index.js",
+            "if (x) require('optional'); try { require('./native.node') } catch {} require('http'); exports.a = import('gone');",
+        ),
         ("node_modules/p/native.node", ""),
     ]);
     assert_eq!(module(&code, "node_modules/p/index.js").imports.len(), 1);
@@ -131,9 +159,15 @@ fn typescript_commonjs_keeps_its_positions() {
     let code = code(&[("a.cts", "interface X {}\nconst fs = require('fs') as X;\nmodule.exports = fs;\n")]);
     let registration = &code.modules["file:///app/a.cts?commonjs"].source;
     let from = registration.find("\"(function").expect("a script");
-    let script: String = serde_json::from_str(registration[from..].trim_end().trim_end_matches(");")).expect("a string");
-    let column = script.lines().next().and_then(|line| line.find("\"use strict\"").or(line.find("const"))).expect("code on the first line");
-    let (row, text) = script.lines().enumerate().find(|(_, line)| line.contains("module.exports")).expect("an assignment");
+    let script: String =
+        serde_json::from_str(registration[from..].trim_end().trim_end_matches(");")).expect("a string");
+    let column = script
+        .lines()
+        .next()
+        .and_then(|line| line.find("\"use strict\"").or(line.find("const")))
+        .expect("code on the first line");
+    let (row, text) =
+        script.lines().enumerate().find(|(_, line)| line.contains("module.exports")).expect("an assignment");
     let column_of_module = text.find("module.exports").expect("an assignment") as u32 + 1;
     assert!(column > 10);
     assert_eq!(bundler::position(module(&code, "a.cts"), row as u32 + 1, column_of_module), Some((3, 1)));

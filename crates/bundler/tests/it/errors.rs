@@ -13,10 +13,9 @@ fn a_complaint_shows_the_place() {
 
 #[test]
 fn many_at_once() {
-    let Err(BundleError::Syntax { diagnostics }) = try_bundle(&[
-        ("flow.ts", "import './b';\nlet a; let a;\nconst c = 1; const c = 2;"),
-        ("b.ts", "class {"),
-    ]) else {
+    let Err(BundleError::Syntax { diagnostics }) =
+        try_bundle(&[("flow.ts", "import './b';\nlet a; let a;\nconst c = 1; const c = 2;"), ("b.ts", "class {")])
+    else {
         panic!("bundled")
     };
     let places: Vec<_> = diagnostics.iter().map(|d| (d.file.as_str(), d.line)).collect();
@@ -44,7 +43,8 @@ fn long_lines_are_cut_and_terminals_protected() {
 
 #[test]
 fn files_that_are_none() {
-    let files = MemoryFiles::new().with("/app/x.json", "{}").with("/app/x.tsx", "").with("/app/b.ts", [0xff, 0xfe, 0x41]);
+    let files =
+        MemoryFiles::new().with("/app/x.json", "{}").with("/app/x.tsx", "").with("/app/b.ts", [0xff, 0xfe, 0x41]);
     for (path, message) in [
         ("/app/gone.ts", "cannot read /app/gone.ts: there is no such file; check the path"),
         ("/app", "cannot read /app: it is a folder; name a file in it"),
@@ -59,7 +59,8 @@ fn files_that_are_none() {
 
 #[test]
 fn broken_json() {
-    let text = error(&[("flow.ts", "import d from './d.json'; export default d"), ("d.json", "{\n  \"a\": 1,\n  b: 2\n}")]);
+    let text =
+        error(&[("flow.ts", "import d from './d.json'; export default d"), ("d.json", "{\n  \"a\": 1,\n  b: 2\n}")]);
     assert!(text.starts_with("/app/d.json:3:3: this is not JSON: "), "{text}");
 }
 
@@ -68,7 +69,8 @@ fn limits_say_what_they_are() {
     let big = "//".repeat(9 << 20);
     let text = error(&[("flow.ts", &big)]);
     assert_eq!(text, "/app/flow.ts: the size of a source file is over the limit of 16 MiB");
-    let list: Vec<_> = (0..6).map(|n| (format!("f{n}.ts"), format!("import './f{}'; //{}", n + 1, " ".repeat(12 << 20)))).collect();
+    let list: Vec<_> =
+        (0..6).map(|n| (format!("f{n}.ts"), format!("import './f{}'; //{}", n + 1, " ".repeat(12 << 20)))).collect();
     let list: Vec<_> = list.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     assert!(error(&list).contains("the size of all source files together is over the limit of 64 MiB"));
 }

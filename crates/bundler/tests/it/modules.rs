@@ -53,16 +53,33 @@ fn built_ins() {
 fn packages() {
     let esm = "export const x = 1;";
     check("p", "node_modules/p/index.js", &[("node_modules/p/index.js", esm)]);
-    check("p", "node_modules/p/lib/m.js", &[("node_modules/p/package.json", r#"{"main": "lib/m"}"#), ("node_modules/p/lib/m.js", esm)]);
-    check("p", "node_modules/p/m.mjs", &[("node_modules/p/package.json", r#"{"module": "./m.mjs"}"#), ("node_modules/p/m.mjs", esm)]);
+    check(
+        "p",
+        "node_modules/p/lib/m.js",
+        &[("node_modules/p/package.json", r#"{"main": "lib/m"}"#), ("node_modules/p/lib/m.js", esm)],
+    );
+    check(
+        "p",
+        "node_modules/p/m.mjs",
+        &[("node_modules/p/package.json", r#"{"module": "./m.mjs"}"#), ("node_modules/p/m.mjs", esm)],
+    );
     check("p/sub", "node_modules/p/sub.js", &[("node_modules/p/sub.js", esm)]);
     check("@s/p/sub", "node_modules/@s/p/sub/index.js", &[("node_modules/@s/p/sub/index.js", esm)]);
     let both = r#"{"exports": {".": {"types": "./x.d.ts", "import": "./m.mjs", "require": "./c.cjs"}, "./deep/*": "./d/*.js", "./deep/private/*": null}}"#;
-    let list = [("node_modules/p/package.json", both), ("node_modules/p/m.mjs", esm), ("node_modules/p/c.cjs", ""), ("node_modules/p/d/y.js", esm)];
+    let list = [
+        ("node_modules/p/package.json", both),
+        ("node_modules/p/m.mjs", esm),
+        ("node_modules/p/c.cjs", ""),
+        ("node_modules/p/d/y.js", esm),
+    ];
     check("p", "node_modules/p/m.mjs", &list);
     check("p/deep/y", "node_modules/p/d/y.js", &list);
     let nested = r#"{"exports": {"node": {"development": "./dev.js", "default": "./n.js"}, "default": "./d.js"}}"#;
-    check("p", "node_modules/p/n.js", &[("node_modules/p/package.json", nested), ("node_modules/p/n.js", esm), ("node_modules/p/d.js", esm)]);
+    check(
+        "p",
+        "node_modules/p/n.js",
+        &[("node_modules/p/package.json", nested), ("node_modules/p/n.js", esm), ("node_modules/p/d.js", esm)],
+    );
     check("self/x", "x.ts", &[("package.json", r#"{"name": "self", "exports": {"./x": "./x.ts"}}"#), ("x.ts", TS)]);
     check("#x", "x.ts", &[("package.json", r##"{"imports": {"#x": "./x.ts"}}"##), ("x.ts", TS)]);
     check("#fs", "node:fs", &[("package.json", r##"{"imports": {"#fs": {"node": "fs", "default": "./x.ts"}}}"##)]);
@@ -101,7 +118,10 @@ fn circles_and_dynamic_imports() {
 
 #[test]
 fn json_is_data() {
-    let code = code(&[("flow.ts", "import data from './d.json' with { type: 'json' }; export default data;"), ("d.json", "\u{feff}{\"a\": [1]}")]);
+    let code = code(&[
+        ("flow.ts", "import data from './d.json' with { type: 'json' }; export default data;"),
+        ("d.json", "\u{feff}{\"a\": [1]}"),
+    ]);
     assert_eq!(module(&code, "d.json").source, "{\"a\": [1]}");
 }
 
@@ -133,7 +153,11 @@ fn what_cannot_be_imported() {
     ] {
         let source = format!("// first\nimport {specifier:?};");
         let list = [
-            ("flow.ts", source.as_str()), ("x.node", ""), ("x.tsx", ""), ("x.css", ""), ("x.d.ts", ""),
+            ("flow.ts", source.as_str()),
+            ("x.node", ""),
+            ("x.tsx", ""),
+            ("x.css", ""),
+            ("x.d.ts", ""),
             ("node_modules/p/package.json", r#"{"exports": {".": "./i.js", "./bad": "../out.js"}}"#),
         ];
         let specifier = if specifier == "./x" { "./x.d.ts" } else { specifier };
@@ -146,9 +170,17 @@ fn what_cannot_be_imported() {
 
 #[test]
 fn names_must_be_exported() {
-    let lib = ("lib.ts", "export const one = 1, { two, ...three } = {} as any; export class Four {} export * from './more';");
+    let lib =
+        ("lib.ts", "export const one = 1, { two, ...three } = {} as any; export class Four {} export * from './more';");
     let more = ("more.ts", "export function five() {}");
-    code(&[("flow.ts", "import { one, two, three, Four, five } from './lib'; export default [one, two, three, Four, five];"), lib, more]);
+    code(&[
+        (
+            "flow.ts",
+            "import { one, two, three, Four, five } from './lib'; export default [one, two, three, Four, five];",
+        ),
+        lib,
+        more,
+    ]);
     for (source, message) in [
         ("import { six } from './lib'; six", "1:10: './lib' does not export 'six'"),
         ("import { four } from './lib'; four", "did you mean 'Four'?"),

@@ -9,11 +9,31 @@ macro_rules! seeds {
 }
 
 const SEEDS: &[(&str, &str)] = seeds![
-    "000-assume.body.ts", "000-checkpoints.code.ts", "000-compact.body.ts", "000-counter.ts", "000-delete-run.code.ts",
-    "000-get-run.code.ts", "000-handle.body.ts", "000-huge.body.ts", "000-list-runs.code.ts", "000-listener.ts",
-    "000-long-running.ts", "000-my-photon.ts", "000-notification.ts", "000-params.body.ts", "000-restoration.code.ts",
-    "000-secrets.body.ts", "000-state.body.ts", "001-stateful.ts", "002-contract.ts", "002-persist.code.ts",
-    "002-pipeline.ts", "002-postgres.ts", "002-testing.code.ts", "003-archivist.body.ts", "003-cancel.code.ts",
+    "000-assume.body.ts",
+    "000-checkpoints.code.ts",
+    "000-compact.body.ts",
+    "000-counter.ts",
+    "000-delete-run.code.ts",
+    "000-get-run.code.ts",
+    "000-handle.body.ts",
+    "000-huge.body.ts",
+    "000-list-runs.code.ts",
+    "000-listener.ts",
+    "000-long-running.ts",
+    "000-my-photon.ts",
+    "000-notification.ts",
+    "000-params.body.ts",
+    "000-restoration.code.ts",
+    "000-secrets.body.ts",
+    "000-state.body.ts",
+    "001-stateful.ts",
+    "002-contract.ts",
+    "002-persist.code.ts",
+    "002-pipeline.ts",
+    "002-postgres.ts",
+    "002-testing.code.ts",
+    "003-archivist.body.ts",
+    "003-cancel.code.ts",
     "003-resume.code.ts",
 ];
 
@@ -29,7 +49,11 @@ fn every_example_compiles() {
         let code = if name.ends_with(".code.ts") {
             snippet(&surroundings, text, Path::new("/app"))
         } else {
-            let text = if name.ends_with(".body.ts") { format!("export default class extends Base {{\n{text}}}") } else { (*text).to_owned() };
+            let text = if name.ends_with(".body.ts") {
+                format!("export default class extends Base {{\n{text}}}")
+            } else {
+                (*text).to_owned()
+            };
             let path = Path::new("/app").join(name);
             bundle(&surroundings.clone().with(&path, text), &path)
         };

@@ -4,7 +4,8 @@ use crate::try_snippet;
 
 #[track_caller]
 fn check(source: &str, expected: &str) {
-    let code = try_snippet(source, &[("lib.ts", "export const x: number = 1; export default 2;")]).unwrap_or_else(|e| panic!("{e}"));
+    let code = try_snippet(source, &[("lib.ts", "export const x: number = 1; export default 2;")])
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(code.entry, "code.ts");
     let squeezed = code.modules["code.ts"].source.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(squeezed, expected);
@@ -14,21 +15,48 @@ fn check(source: &str, expected: &str) {
 fn bodies() {
     check("return 42", "export default async function() { return 42; }");
     check("", "export default async function() {}");
-    check("const x: number = await f(); return x!", "export default async function() { const x = await f(); return x; }");
-    check("import { x } from './lib'\nreturn x", "import { x } from \"./lib\"; export default async function() { return x; }");
-    check("const y = 1\nimport l from './lib.js'\nreturn l + y", "import l from \"./lib.js\"; export default async function() { const y = 1; return l + y; }");
+    check(
+        "const x: number = await f(); return x!",
+        "export default async function() { const x = await f(); return x; }",
+    );
+    check(
+        "import { x } from './lib'\nreturn x",
+        "import { x } from \"./lib\"; export default async function() { return x; }",
+    );
+    check(
+        "const y = 1\nimport l from './lib.js'\nreturn l + y",
+        "import l from \"./lib.js\"; export default async function() { const y = 1; return l + y; }",
+    );
     check("import type { T } from 'nowhere'; return 1", "export default async function() { return 1; }");
-    check("const console = 1, fetch = 2; return console", "export default async function() { const console = 1, fetch = 2; return console; }");
-    check("enum E { A } return E.A", "export default async function() { let E = function(E) { E[E[\"A\"] = 0] = \"A\"; return E; }({}); return E.A; }");
+    check(
+        "const console = 1, fetch = 2; return console",
+        "export default async function() { const console = 1, fetch = 2; return console; }",
+    );
+    check(
+        "enum E { A } return E.A",
+        "export default async function() { let E = function(E) { E[E[\"A\"] = 0] = \"A\"; return E; }({}); return E.A; }",
+    );
     check("if (a) return 1; else return 2", "export default async function() { if (a) return 1; else return 2; }");
-    check("import fs = require('fs'); return fs", "import fs from \"fs\"; export default async function() { return fs; }");
+    check(
+        "import fs = require('fs'); return fs",
+        "import fs from \"fs\"; export default async function() { return fs; }",
+    );
 }
 
 #[test]
 fn yields_make_a_generator() {
-    check("yield { checkpoint: true }; return 1", "export default async function* () { yield { checkpoint: true }; return 1; }");
-    check("import { x } from './lib'\nconst a = yield x\nreturn a", "import { x } from \"./lib\"; export default async function* () { const a = yield x; return a; }");
-    check("function* g() { yield 1 }\nreturn [...g()]", "export default async function() { function* g() { yield 1; } return [...g()]; }");
+    check(
+        "yield { checkpoint: true }; return 1",
+        "export default async function* () { yield { checkpoint: true }; return 1; }",
+    );
+    check(
+        "import { x } from './lib'\nconst a = yield x\nreturn a",
+        "import { x } from \"./lib\"; export default async function* () { const a = yield x; return a; }",
+    );
+    check(
+        "function* g() { yield 1 }\nreturn [...g()]",
+        "export default async function() { function* g() { yield 1; } return [...g()]; }",
+    );
 }
 
 #[test]

@@ -18,28 +18,76 @@ fn check(source: &str, expected: &[&str], absent: &[&str]) {
 #[test]
 fn types_vanish() {
     check("export const n: number = 1;", &["export const n = 1;"], &["number"]);
-    check("interface A { x: 1 } type B = A; export default (a: A & B): B => a;", &["export default (a) => a;"], &["interface", "type"]);
-    check("export function f<T extends object>(this: T, x?: T): asserts x is T {}", &["export function f(x) {}"], &["T"]);
-    check("const x = y as unknown as string; const z = x!.length; const w = { a: 1 } satisfies object;", &["const x = y;", "const z = x.length;", "const w = { a: 1 };"], &[]);
-    check("declare const g: number; declare module 'm' {} declare global { var q: 1 } export {};", &[], &["declare", "q"]);
-    check("export function f(a: string): void; export function f(a: any) { return a }", &["export function f(a) { return a; }"], &["string"]);
-    check("let u = <string>v; const f = <T,>(x: T) => x; f<number>(1);", &["let u = v;", "const f = (x) => x;", "f(1);"], &[]);
+    check(
+        "interface A { x: 1 } type B = A; export default (a: A & B): B => a;",
+        &["export default (a) => a;"],
+        &["interface", "type"],
+    );
+    check(
+        "export function f<T extends object>(this: T, x?: T): asserts x is T {}",
+        &["export function f(x) {}"],
+        &["T"],
+    );
+    check(
+        "const x = y as unknown as string; const z = x!.length; const w = { a: 1 } satisfies object;",
+        &["const x = y;", "const z = x.length;", "const w = { a: 1 };"],
+        &[],
+    );
+    check(
+        "declare const g: number; declare module 'm' {} declare global { var q: 1 } export {};",
+        &[],
+        &["declare", "q"],
+    );
+    check(
+        "export function f(a: string): void; export function f(a: any) { return a }",
+        &["export function f(a) { return a; }"],
+        &["string"],
+    );
+    check(
+        "let u = <string>v; const f = <T,>(x: T) => x; f<number>(1);",
+        &["let u = v;", "const f = (x) => x;", "f(1);"],
+        &[],
+    );
 }
 
 #[test]
 fn classes() {
-    check("export class A { constructor(private x: number, readonly y = 2) {} }", &["constructor(x, y = 2) { this.x = x; this.y = y; }"], &["private", "readonly"]);
+    check(
+        "export class A { constructor(private x: number, readonly y = 2) {} }",
+        &["constructor(x, y = 2) { this.x = x; this.y = y; }"],
+        &["private", "readonly"],
+    );
     // Fields are defined, as TypeScript does for ES2022: one without a value is `undefined`.
-    check("export class A { a: number; b?: string; declare gone: 1; static d = 1; #e = 2; }", &["a; b; static d = 1; #e = 2;"], &["gone"]);
-    check("export abstract class A { abstract f(): void; protected override g(): void {} abstract h: 1; get k(): 1 { return 1 } }", &["export class A { g() {} get k() { return 1; } }"], &["abstract"]);
-    check("export class A<T> extends B<T> implements C { static { this.x = 1 } [k: string]: any }", &["export class A extends B { static { this.x = 1; } }"], &["implements", "string"]);
+    check(
+        "export class A { a: number; b?: string; declare gone: 1; static d = 1; #e = 2; }",
+        &["a; b; static d = 1; #e = 2;"],
+        &["gone"],
+    );
+    check(
+        "export abstract class A { abstract f(): void; protected override g(): void {} abstract h: 1; get k(): 1 { return 1 } }",
+        &["export class A { g() {} get k() { return 1; } }"],
+        &["abstract"],
+    );
+    check(
+        "export class A<T> extends B<T> implements C { static { this.x = 1 } [k: string]: any }",
+        &["export class A extends B { static { this.x = 1; } }"],
+        &["implements", "string"],
+    );
 }
 
 #[test]
 fn enums_and_namespaces() {
-    check("export enum E { A, B = 'b', C = 1 << 2 }", &["E[E[\"A\"] = 0] = \"A\"", "E[\"B\"] = \"b\"", "= 4"], &["enum"]);
+    check(
+        "export enum E { A, B = 'b', C = 1 << 2 }",
+        &["E[E[\"A\"] = 0] = \"A\"", "E[\"B\"] = \"b\"", "= 4"],
+        &["enum"],
+    );
     check("const enum E { A = 3 } export default E.A;", &["3"], &["enum"]);
-    check("export namespace N { export const x = 1; export namespace M { export function f() {} } }", &["export let N;", "N.x = 1"], &["namespace"]);
+    check(
+        "export namespace N { export const x = 1; export namespace M { export function f() {} } }",
+        &["export let N;", "N.x = 1"],
+        &["namespace"],
+    );
     check("namespace T { export interface I {} } export {}", &[], &["T"]);
 }
 
@@ -59,11 +107,25 @@ fn imports_that_are_types_vanish() {
 #[test]
 fn modern_javascript_stays() {
     for text in [
-        "a?.b ?? c;", "a ||= b;", "x ** y;", "class A { static #p = 1; static { A.#p; } }", "await using r = f();",
-        "for await (const x of y) z(x);", "async function* g() { yield* h(); }", "/(?<y>\\d)[\\p{L}--[a-z]]/v.test(s);",
-        "label: for (;;) break label;", "import.meta.url;", "new.target;", "tag`a${b}`;", "const { a, ...rest } = o;",
+        "a?.b ?? c;",
+        "a ||= b;",
+        "x ** y;",
+        "class A { static #p = 1; static { A.#p; } }",
+        "await using r = f();",
+        "for await (const x of y) z(x);",
+        "async function* g() { yield* h(); }",
+        "/(?<y>\\d)[\\p{L}--[a-z]]/v.test(s);",
+        "label: for (;;) break label;",
+        "import.meta.url;",
+        "new.target;",
+        "tag`a${b}`;",
+        "const { a, ...rest } = o;",
     ] {
-        let source = if text.starts_with("new.target") { format!("export function f() {{ {text} }}") } else { format!("export {{}}; {text}") };
+        let source = if text.starts_with("new.target") {
+            format!("export function f() {{ {text} }}")
+        } else {
+            format!("export {{}}; {text}")
+        };
         check(&source, &[text], &[]);
     }
 }
