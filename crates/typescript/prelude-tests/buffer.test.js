@@ -59,6 +59,14 @@ test('slices share memory', () => {
   assert.ok(Buffer.isBuffer(buffer.map((x) => x)));
 });
 
+test('without new', () => {
+  assert.equal(Buffer('x').toString(), 'x');
+  assert.equal(new Buffer(2).length, 2);
+  assert.equal(Buffer.name, 'Buffer');
+  assert.ok(Object.getPrototypeOf(Buffer) === Uint8Array);
+  assert.deepEqual([...Buffer.of(1, 2)], [1, 2]);
+});
+
 test('searching and comparing', () => {
   const buffer = Buffer.from('this is a buffer');
   for (const [args, at] of [[['is'], 2], [['is', 3], 5], [['is', -12], 5], [[Buffer.from('a buffer')], 8], [[97], 8], [['none'], -1], [[''], 0], [['', 99], 16]]) {

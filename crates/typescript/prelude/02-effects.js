@@ -1,6 +1,6 @@
 // The one place that asks the engine for effects and hands their results on.
 
-/** What the program waits for: number → {kind, what, settle}. */
+/** What the program waits for: number → {kind, what, settle, idle?}; what is idle keeps no script from its end. */
 const pending = new Map();
 
 /** The run, as `start` was told. */
@@ -44,7 +44,7 @@ function macrotask(run) {
 
 /** The result of an effect as a promise. `signal` withdraws it. */
 function request(kind, value, { bytes, what, signal, read } = {}) {
-  const asked = kind === CALL ? new Error('asked here') : null;
+  const asked = kind === CALL || kind === ASK ? new Error('asked here') : null;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
@@ -56,7 +56,7 @@ function request(kind, value, { bytes, what, signal, read } = {}) {
     const n = askFor(kind, value, (ok, result, resultBytes) => {
       if (stop) signal.removeEventListener('abort', stop);
       if (!ok) {
-        reject(borrowStack(failureError(result), asked));
+        reject(asked ? borrowStack(failureError(result), asked) : failureError(result));
         return;
       }
       try {

@@ -197,8 +197,10 @@ class AbortSignal extends EventTarget {
   static timeout(ms) {
     if (typeof ms !== 'number' || !(ms >= 0)) throw rangeError('delay', '>= 0', ms);
     const signal = new AbortSignal(makingSignal);
-    askFor(TIMER, { due: Math.floor(native.now() + ms) }, () =>
+    const n = askFor(TIMER, { due: Math.floor(native.now() + ms) }, () =>
       AbortSignal.#abort(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError')));
+    // Nobody waits for a timeout alone.
+    if (n >= 0) pending.get(n).idle = true;
     return signal;
   }
   static any(signals) {

@@ -94,13 +94,18 @@ for (const name of ['latin1', 'utf8', 'hex', 'base64', 'ascii']) {
   });
 }
 
-/** `Buffer(…)` and `new Buffer(…)` of old packages. */
-const CallableBuffer = new Proxy(Buffer, {
-  apply: (target, self, [value, second, third]) => (typeof value === 'number' ? Buffer.alloc(value) : bufferFrom(value, second, third)),
-  construct: (target, [value, second, third], newTarget) => {
-    if (newTarget !== CallableBuffer && newTarget !== Buffer) return Reflect.construct(target, [value, second, third].filter((item) => item !== undefined), newTarget);
-    return typeof value === 'number' ? Buffer.alloc(value) : bufferFrom(value, second, third);
-  },
-});
+/**
+ * What programs call `Buffer`: with `new` or without, by old packages and by the engine's own `subarray` and `map`. It
+ * shares its prototype with the class above, so both make and know the same objects.
+ */
+const CallableBuffer = function Buffer(value, second, third) {
+  const made = typeof value === 'number' ? makeBuffer(new ArrayBuffer(value), 0, value) : bufferFrom(value, second, third);
+  if (new.target !== undefined && new.target !== CallableBuffer) Object.setPrototypeOf(made, new.target.prototype);
+  return made;
+};
+Object.setPrototypeOf(CallableBuffer, Uint8Array);
+for (const key of Object.getOwnPropertyNames(Buffer)) {
+  if (key !== 'length') Object.defineProperty(CallableBuffer, key, Object.getOwnPropertyDescriptor(Buffer, key));
+}
 Object.defineProperty(Buffer.prototype, 'constructor', { value: CallableBuffer, writable: true, configurable: true });
 defineGlobal('Buffer', CallableBuffer);

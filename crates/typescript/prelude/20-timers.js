@@ -8,12 +8,19 @@ class Timeout {
     this._n = -1;
     this._id = -1;
     this._delay = 0;
+    this._held = true;
   }
 
-  /** Durable runs have no event loop to keep alive: these are here for code that calls them. */
-  ref() { return this; }
-  unref() { return this; }
-  hasRef() { return true; }
+  /** A script whose evaluation is over ends without waiting for timers that hold no reference. */
+  ref() { return this.#hold(true); }
+  unref() { return this.#hold(false); }
+  hasRef() { return this._held; }
+  #hold(held) {
+    this._held = held;
+    const waiting = pending.get(this._n);
+    if (waiting) waiting.idle = !held;
+    return this;
+  }
   refresh() {
     if (this._n >= 0 && withdraw(this._n)) armTimer(this, this._delay);
     return this;
@@ -41,6 +48,7 @@ function armTimer(timer, delay) {
     timer._callback(...timer._args);
   });
   timer._n = n;
+  if (!timer._held) timer.unref();
   if (timer._id < 0) timer._id = n;
   timersByNumber.set(timer._id, timer);
   return timer;

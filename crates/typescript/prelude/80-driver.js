@@ -227,14 +227,18 @@ function start({ method, params, run, entry }) {
   drainTicks();
 }
 
+const somethingHolds = () => [...pending.values()].some((waiting) => !waiting.idle);
+
 /** The turn is over: a program that is its module's evaluation ends when nothing is left to wait for. */
 function idle() {
-  if (current.ended || pending.size > 0) return;
+  if (current.ended) return;
   if (current.evaluated) {
+    if (somethingHolds()) return;
     processEvents.emit('beforeExit', 0);
-    if (pending.size === 0) finish(undefined);
+    if (!somethingHolds()) finish(undefined);
     return;
   }
+  if (pending.size > 0) return;
   const where = suspendedPlaces();
   end({
     kind: 'deadlock', name: 'Error',
