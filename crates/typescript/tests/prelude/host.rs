@@ -31,7 +31,7 @@ pub struct Host {
 
 impl Host {
     pub fn new(now: u64) -> Self {
-        let nodes = ["/", "/tmp", "/tmp/runs", "/work"].map(|dir| (dir.to_owned(), Node::Dir)).into();
+        let nodes = ["/", "/tmp", "/tmp/runs", "/app"].map(|dir| (dir.to_owned(), Node::Dir)).into();
         Self {
             nodes,
             states: BTreeMap::new(),
@@ -69,7 +69,7 @@ impl Host {
         Some(match op {
             "fetch" => return self.fetch(&a, &bytes),
             "process.info" => Ok(json!({
-                "cwd": "/work", "argv": ["quicksave", "/work/main.ts"], "platform": "linux", "arch": "x64", "pid": 7,
+                "cwd": "/app", "argv": ["quicksave", "/app/main.ts"], "platform": "linux", "arch": "x64", "pid": 7,
                 "hostname": "host", "homedir": "/home/user", "tmpdir": "/tmp", "versions": {"quicksave": "0"},
             })
             .into()),

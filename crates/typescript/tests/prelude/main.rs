@@ -36,7 +36,7 @@ fn setting(source: &str, name: &str) -> Option<String> {
 }
 
 fn run(entry: &str, source: &str, host: &mut Host) -> Result<TurnEnd, Stop> {
-    let name = format!("file:///work/{entry}");
+    let name = format!("file:///app/{entry}");
     let code = modules(&name, &[(&name, source, &[])]);
     let params = setting(source, "params").map_or(json!({}), |text| serde_json::from_str(&text).unwrap());
     on_stack(|| {
