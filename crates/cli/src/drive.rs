@@ -3,13 +3,7 @@
 use std::{io::IsTerminal, sync::Arc};
 
 use executor::{Control, Driver, ExecError, Executor, Finished, Opened};
-use run::{
-    Payload, RunId,
-    entry::Waiting,
-    program::ProgramError,
-    status::OpenAsk,
-    time::iso,
-};
+use run::{Payload, RunId, entry::Waiting, program::ProgramError, status::OpenAsk, time::iso};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot::Receiver,
@@ -58,11 +52,7 @@ struct Stops([Signal; 3]);
 
 impl Stops {
     fn new() -> std::io::Result<Self> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
     }
 
     async fn next(&mut self) {
@@ -96,7 +86,9 @@ async fn wait(
     }
 }
 
-fn ended(finished: Result<Result<Finished, ExecError>, tokio::sync::oneshot::error::RecvError>) -> Result<Finished, ExecError> {
+fn ended(
+    finished: Result<Result<Finished, ExecError>, tokio::sync::oneshot::error::RecvError>,
+) -> Result<Finished, ExecError> {
     let lost = |_| ExecError::Guest(run::GuestError::Engine("the thread of the run ended unexpectedly".into()));
     finished.map_err(lost)?
 }
@@ -178,14 +170,21 @@ fn waits(run: &RunId, waiting: &[Waiting], asks: &[OpenAsk], again: &str) -> Str
             Waiting::Ask { id, message } => {
                 let kind = asks.iter().find(|ask| ask.id == *id).map_or("ask", |ask| ask.ask.kind.as_str());
                 let message = tame(message);
-                (format!("for an answer ({}): {message}", tame(kind)), format!("quicksave answer {run} VALUE --id={}{again}", quote(id)))
+                (
+                    format!("for an answer ({}): {message}", tame(kind)),
+                    format!("quicksave answer {run} VALUE --id={}{again}", quote(id)),
+                )
             }
-            Waiting::Signal { name } => {
-                (format!("for the signal {}", tame(name)), format!("quicksave signal {run} {} [JSON]{again}", quote(name)))
-            }
+            Waiting::Signal { name } => (
+                format!("for the signal {}", tame(name)),
+                format!("quicksave signal {run} {} [JSON]{again}", quote(name)),
+            ),
             Waiting::Timer { due } => (format!("until {}", iso(*due)), format!("quicksave resume {run}{again}")),
             Waiting::Call { n, op } => (
-                format!("for your word on call {n} ({}), which was perhaps done and must not be repeated unasked", tame(op)),
+                format!(
+                    "for your word on call {n} ({}), which was perhaps done and must not be repeated unasked",
+                    tame(op)
+                ),
                 format!("quicksave answer {run} --call={n} --repeat{again}, or with its result: --value=JSON"),
             ),
         };

@@ -31,7 +31,8 @@ fn describe(body: &Body) -> (Option<u64>, String) {
     match body {
         Body::Start(start) => {
             let fork = start.origin.as_ref().and_then(|origin| origin.fork.as_ref());
-            let fork = fork.map_or_else(String::new, |fork| format!("  (goes on from {} at {})", fork.run, fork.checkpoint));
+            let fork =
+                fork.map_or_else(String::new, |fork| format!("  (goes on from {} at {})", fork.run, fork.checkpoint));
             let photon = start.photon.as_ref().filter(|photon| **photon != start.tool);
             let photon = photon.map_or_else(String::new, |photon| format!("{photon}."));
             (None, format!("{photon}{} {}{fork}", start.tool, shown(&start.params)))
@@ -116,7 +117,13 @@ mod tests {
     #[test]
     fn a_result_names_what_was_done() {
         let args = Value::from(Json::from(serde_json::json!({"path": "/x"})));
-        let body = Body::Result { n: 1, op: Some("fs.readFile".into()), args: Some(args), sync: false, outcome: Err(Failure::new("Error", "no")) };
+        let body = Body::Result {
+            n: 1,
+            op: Some("fs.readFile".into()),
+            args: Some(args),
+            sync: false,
+            outcome: Err(Failure::new("Error", "no")),
+        };
         assert_eq!(describe(&body), (Some(1), "fs.readFile {\"path\":\"/x\"} → failed: Error: no".into()));
     }
 }

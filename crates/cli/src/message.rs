@@ -20,7 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Leaves `request` for `run`, and drives the run on unless somebody else does.
-pub async fn send(session: &Session, run: &RunId, request: &Request, why: &str, answered: Option<u64>) -> Result<u8, Error> {
+pub async fn send(
+    session: &Session,
+    run: &RunId,
+    request: &Request,
+    why: &str,
+    answered: Option<u64>,
+) -> Result<u8, Error> {
     let screen = Terminal::answering(&session.globals, answered);
     let executor = session.driver(why, screen.clone())?;
     executor.post(run, request).await?;
@@ -75,4 +81,3 @@ pub fn handed_over(session: &Session, run: &RunId, owner: &Owner, taken: bool) -
     }
     exit::COMPLETED
 }
-

@@ -44,7 +44,8 @@ pub fn line(text: impl AsRef<str>) {
 
 /// Writes `value` as JSON: for people on a terminal, on one line elsewhere.
 pub fn json(value: &impl Serialize) {
-    let text = if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+    let text =
+        if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     // Everything that is written has a JSON form.
     line(text.unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")));
 }
@@ -81,7 +82,8 @@ pub fn error_line(text: impl AsRef<str>) {
 /// letters is shown as an escape.
 pub fn tame(text: &str) -> String {
     let tricky = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

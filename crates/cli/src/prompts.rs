@@ -39,7 +39,10 @@ pub fn ask(ask: &Ask) -> Option<Value> {
     loop {
         let answer = match ask.kind.as_str() {
             "confirm" => answers::check(ask, confirm(&message, &spec)?.into()),
-            "password" => answers::parse(ask, &Password::with_theme(&Plain).with_prompt(&message).allow_empty_password(true).interact().ok()?),
+            "password" => answers::parse(
+                ask,
+                &Password::with_theme(&Plain).with_prompt(&message).allow_empty_password(true).interact().ok()?,
+            ),
             "select" if !labels(&spec).is_empty() => answers::check(ask, select(&message, &spec)?),
             "form" if spec.get("schema").is_some_and(|schema| schema["properties"].is_object()) => {
                 error_line(&message);
@@ -113,7 +116,8 @@ fn select(message: &str, spec: &Map<String, Value>) -> Option<Value> {
 
 /// The fields of a form, one after the other.
 fn fields(schema: &Value) -> Option<Value> {
-    let required: Vec<&str> = schema["required"].as_array().map_or_else(Vec::new, |list| list.iter().filter_map(Value::as_str).collect());
+    let required: Vec<&str> =
+        schema["required"].as_array().map_or_else(Vec::new, |list| list.iter().filter_map(Value::as_str).collect());
     let mut content = Map::new();
     for (name, field) in schema["properties"].as_object()? {
         let title = field["title"].as_str().unwrap_or(name);

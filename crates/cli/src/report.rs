@@ -129,7 +129,9 @@ impl Error {
             _ => return None,
         };
         match cause {
-            ExecError::Store(StoreError::NotFound(run) | StoreError::Exists(run)) | ExecError::Foreign(run) => Some(run),
+            ExecError::Store(StoreError::NotFound(run) | StoreError::Exists(run)) | ExecError::Foreign(run) => {
+                Some(run)
+            }
             ExecError::Store(StoreError::Held { run, .. } | StoreError::Fenced { run, .. }) => Some(run),
             ExecError::Corrupt { run, .. }
             | ExecError::Diverged { run, .. }
@@ -173,7 +175,9 @@ fn advice(error: &ExecError) -> (u8, Option<String>) {
 fn of_store(error: &StoreError) -> (u8, Option<String>) {
     match error {
         StoreError::NotFound(_) => (exit::USAGE, Some("see what there is with: quicksave list".into())),
-        StoreError::Exists(run) => (exit::USAGE, Some(format!("go on with it: quicksave resume {run}; or choose another --id"))),
+        StoreError::Exists(run) => {
+            (exit::USAGE, Some(format!("go on with it: quicksave resume {run}; or choose another --id")))
+        }
         StoreError::Held { run, .. } => (
             exit::HELD,
             Some(format!(
@@ -200,7 +204,9 @@ fn guest(error: &GuestError) -> (u8, Option<String>) {
 fn system(error: &io::Error) -> Option<String> {
     use io::ErrorKind::*;
     Some(match error.kind() {
-        PermissionDenied | ReadOnlyFilesystem => "choose a folder that you may write to with --home, or change its permissions".into(),
+        PermissionDenied | ReadOnlyFilesystem => {
+            "choose a folder that you may write to with --home, or change its permissions".into()
+        }
         StorageFull | QuotaExceeded => "free some space; nothing that was recorded is lost".into(),
         NotFound => "check the path".into(),
         NotADirectory => "choose a folder with --home".into(),

@@ -102,7 +102,11 @@ impl Terminal {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        let template = if part.is_some() || bar.position() > 0 { "{bar:30} {percent:>3}% {wide_msg}" } else { "{spinner} {wide_msg}" };
+        let template = if part.is_some() || bar.position() > 0 {
+            "{bar:30} {percent:>3}% {wide_msg}"
+        } else {
+            "{spinner} {wide_msg}"
+        };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

@@ -55,7 +55,9 @@ impl Session {
             Durability::Disk => FileDurability::Disk,
             Durability::Process => FileDurability::Process,
         };
+        // A run has a thread of its own, so it may as well wait there for the disk.
         let files = folder.map(|folder| FileStore::open(&folder, durability)).transpose()?;
+        let files = files.map(FileStore::syncing_here);
         let (journals, keep): (Arc<dyn JournalStore>, Arc<dyn CheckpointStore>) = match &files {
             Some(files) => (Arc::new(files.clone()), Arc::new(files.clone())),
             None => {
@@ -88,7 +90,8 @@ impl Session {
     /// An executor that takes up runs and changes nothing in the world: to look at them, or to end them.
     pub fn still(&self, what: &str) -> Result<Executor, Error> {
         let runs = Arc::new(Runs::default());
-        let host = LocalHost::builder(&self.home).permissions(self.settings.permissions()?).operations("runs.", runs.clone());
+        let host =
+            LocalHost::builder(&self.home).permissions(self.settings.permissions()?).operations("runs.", runs.clone());
         let executor = self.executor(what, vec![self.engine()?], Arc::new(Still(Arc::new(host.build()))));
         runs.serve(executor.clone());
         Ok(executor)
@@ -130,7 +133,11 @@ fn folder_of(url: &str) -> Result<PathBuf, Error> {
     match url.split_once(':') {
         Some(("file", path)) => {
             let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() { Err(Error::usage(format!("--store {url}: a folder is missing"), forms)) } else { Ok(path.into()) }
+            if path.is_empty() {
+                Err(Error::usage(format!("--store {url}: a folder is missing"), forms))
+            } else {
+                Ok(path.into())
+            }
         }
         Some((scheme @ ("postgres" | "postgresql" | "sqlite" | "redis" | "rediss" | "s3" | "neutron"), _)) => {
             Err(Error::not_yet(format!("the store {scheme}:"), forms))

@@ -87,10 +87,12 @@ impl Settings {
         };
         match &globals.config {
             Some(path) => {
-                let file = load(path)?.ok_or_else(|| Error::io(
-                    format!("cannot read the configuration {}", path.display()),
-                    std::io::ErrorKind::NotFound.into(),
-                ))?;
+                let file = load(path)?.ok_or_else(|| {
+                    Error::io(
+                        format!("cannot read the configuration {}", path.display()),
+                        std::io::ErrorKind::NotFound.into(),
+                    )
+                })?;
                 settings.add(file);
             }
             None => {
@@ -171,7 +173,9 @@ fn clamp(size: u64) -> usize {
 fn load(path: &Path) -> Result<Option<File>, Error> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(Error::io(format!("cannot read the configuration {}", path.display()), error)),
     };
     let config = |error: toml::de::Error| {
@@ -235,7 +239,8 @@ mod tests {
     fn a_mistake_is_named_with_its_line() {
         let home = tempfile::tempdir().expect("a folder");
         let path = home.path().join("x.toml");
-        for (text, line) in [("a = 1", 1), ("\n[limits]\ncpu = \"soon\"", 3), ("[limits]\nmemory = [1]", 2), ("x =", 1)] {
+        for (text, line) in [("a = 1", 1), ("\n[limits]\ncpu = \"soon\"", 3), ("[limits]\nmemory = [1]", 2), ("x =", 1)]
+        {
             std::fs::write(&path, text).expect("written");
             let globals = Globals { config: Some(path.clone()), ..Globals::default() };
             let error = Settings::read(&globals, home.path()).expect_err("refused").to_string();

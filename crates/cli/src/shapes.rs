@@ -75,15 +75,18 @@ pub fn status(finished: &Finished) -> Status {
 
 /// What a run waits for: an ask with the whole question, a timer with an ISO time.
 pub fn waiting_for(waiting: &[Waiting], asks: &[OpenAsk]) -> Vec<Value> {
-    waiting.iter().map(|one| match one {
-        Waiting::Ask { id, message } => asks.iter().find(|ask| ask.id == *id).map_or_else(
-            || json!({ "kind": "ask", "id": id, "message": message }),
-            open_ask,
-        ),
-        Waiting::Signal { name } => json!({ "kind": "signal", "name": name }),
-        Waiting::Timer { due } => json!({ "kind": "timer", "due": iso(*due) }),
-        Waiting::Call { n, op } => json!({ "kind": "call", "n": n, "op": op }),
-    }).collect()
+    waiting
+        .iter()
+        .map(|one| match one {
+            Waiting::Ask { id, message } => asks
+                .iter()
+                .find(|ask| ask.id == *id)
+                .map_or_else(|| json!({ "kind": "ask", "id": id, "message": message }), open_ask),
+            Waiting::Signal { name } => json!({ "kind": "signal", "name": name }),
+            Waiting::Timer { due } => json!({ "kind": "timer", "due": iso(*due) }),
+            Waiting::Call { n, op } => json!({ "kind": "call", "n": n, "op": op }),
+        })
+        .collect()
 }
 
 fn open_ask(ask: &OpenAsk) -> Value {
@@ -163,9 +166,12 @@ pub async fn show(executor: &Executor, run: &RunId) -> Result<Shown, Error> {
     put("effects", Some(effects(&summary).into()));
     let fork = summary.origin.as_ref().and_then(|origin| origin.fork.as_ref());
     put("forkOf", fork.map(|fork| json!({ "runId": fork.run, "checkpoint": fork.checkpoint })));
-    put("driver", driver.as_ref().map(|owner| {
-        json!({ "host": owner.host, "pid": owner.pid, "what": owner.what, "since": iso(owner.since) })
-    }));
+    put(
+        "driver",
+        driver.as_ref().map(
+            |owner| json!({ "host": owner.host, "pid": owner.pid, "what": owner.what, "since": iso(owner.since) }),
+        ),
+    );
     Ok(Shown { shape: shape.into(), summary, driver })
 }
 

@@ -17,7 +17,12 @@ use crate::report::Error;
 const MAX_SNIPPET: u64 = 16 << 20;
 
 /// A run of the module in `file`.
-pub fn file(file: &Path, method: Option<String>, params: Map<String, Value>, id: Option<RunId>) -> Result<NewRun, Error> {
+pub fn file(
+    file: &Path,
+    method: Option<String>,
+    params: Map<String, Value>,
+    id: Option<RunId>,
+) -> Result<NewRun, Error> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     known_kind(file, &name)?;
     let path = std::path::absolute(file).map_err(|e| Error::io(format!("cannot find {}", file.display()), e))?;
@@ -32,9 +37,10 @@ pub fn file(file: &Path, method: Option<String>, params: Map<String, Value>, id:
 fn known_kind(file: &Path, name: &str) -> Result<(), Error> {
     let later = |what: &str| Err(Error::not_yet(what, "this release runs .ts, .mts, .cts, .js, .mjs and .cjs"));
     match name {
-        name if name.ends_with(".snap") => {
-            Err(Error::usage(format!("{} is a snapshot, not a program", file.display()), "go on with its run: quicksave resume RUN"))
-        }
+        name if name.ends_with(".snap") => Err(Error::usage(
+            format!("{} is a snapshot, not a program", file.display()),
+            "go on with its run: quicksave resume RUN",
+        )),
         name if name.ends_with(".nt") => later("running Neutron (.nt)"),
         name if name.ends_with(".dag.json") => later("running a DAG (.dag.json)"),
         _ => Ok(()),
@@ -62,7 +68,10 @@ fn standard_input() -> Result<String, Error> {
     let read = std::io::stdin().lock().take(MAX_SNIPPET + 1).read_to_string(&mut text);
     read.map_err(|e| Error::io("cannot read the code from standard input", e))?;
     if text.len() as u64 > MAX_SNIPPET {
-        return Err(Error::usage("the code on standard input is longer than 16 MiB", "put it into a file and run that"));
+        return Err(Error::usage(
+            "the code on standard input is longer than 16 MiB",
+            "put it into a file and run that",
+        ));
     }
     Ok(text)
 }
@@ -72,9 +81,14 @@ pub fn params(whole: Option<&str>, pairs: &[(String, Value)]) -> Result<Map<Stri
     let mut params = match whole.map(serde_json::from_str) {
         None => Map::new(),
         Some(Ok(Value::Object(map))) => map,
-        Some(Ok(_)) => return Err(Error::usage("--params is not a JSON object", "write it as --params '{\"name\": \"value\"}'")),
+        Some(Ok(_)) => {
+            return Err(Error::usage("--params is not a JSON object", "write it as --params '{\"name\": \"value\"}'"));
+        }
         Some(Err(error)) => {
-            return Err(Error::usage(format!("--params is not JSON: {error}"), "write it as --params '{\"name\": \"value\"}'"));
+            return Err(Error::usage(
+                format!("--params is not JSON: {error}"),
+                "write it as --params '{\"name\": \"value\"}'",
+            ));
         }
     };
     params.extend(pairs.iter().cloned());
@@ -100,7 +114,10 @@ mod tests {
 
     #[test]
     fn parameters() {
-        let pairs: Vec<_> = ["a=1", "b=x y", "c={\"d\":[true]}", "e=", "f=\"1\"", "g=a=b"].iter().map(|t| pair(t).expect("a pair")).collect();
+        let pairs: Vec<_> = ["a=1", "b=x y", "c={\"d\":[true]}", "e=", "f=\"1\"", "g=a=b"]
+            .iter()
+            .map(|t| pair(t).expect("a pair"))
+            .collect();
         let params = params(Some("{\"a\":0,\"z\":null}"), &pairs).expect("good");
         let expected = json!({ "a": 1, "z": null, "b": "x y", "c": {"d": [true]}, "e": "", "f": "1", "g": "a=b" });
         assert_eq!(Value::from(params), expected);

@@ -57,7 +57,14 @@ mod tests {
 
     #[test]
     fn durations() {
-        let good = [("90", 90_000), ("0.5", 500), ("500ms", 500), ("30m", 1_800_000), ("7d", 604_800_000), ("1h 30m", 5_400_000)];
+        let good = [
+            ("90", 90_000),
+            ("0.5", 500),
+            ("500ms", 500),
+            ("30m", 1_800_000),
+            ("7d", 604_800_000),
+            ("1h 30m", 5_400_000),
+        ];
         for (text, millis) in good {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
@@ -68,7 +75,8 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, bytes) in [("0", 0), ("64K", 65_536), ("512 MiB", 512 << 20), ("10MB", 10_000_000), ("1g", 1 << 30)] {
+        for (text, bytes) in [("0", 0), ("64K", 65_536), ("512 MiB", 512 << 20), ("10MB", 10_000_000), ("1g", 1 << 30)]
+        {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for bad in ["", "K", "-1", "1.5M", "1X", "99999999999999999999", "99999999999G"] {

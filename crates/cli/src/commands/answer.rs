@@ -44,7 +44,7 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     }
     let ask = find(&args, &summary)?;
     let value = answer(&args, ask).await?;
-    let request = Request::Answer { id: Some(ask.id.clone()), value: value.into() };
+    let request = Request::Answer { n: ask.n, id: Some(ask.id.clone()), value: value.into() };
     message::send(session, &args.run, &request, "answer", ask.n).await
 }
 
@@ -76,7 +76,9 @@ async fn answer(args: &Args, ask: &OpenAsk) -> Result<Value, Error> {
         }),
         None if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
             let answered = tokio::task::spawn_blocking(move || prompts::ask(&question)).await.ok().flatten();
-            answered.ok_or_else(|| Error::usage("nothing was answered", format!("the run waits on: quicksave answer {} VALUE", args.run)))
+            answered.ok_or_else(|| {
+                Error::usage("nothing was answered", format!("the run waits on: quicksave answer {} VALUE", args.run))
+            })
         }
         None => Err(Error::usage(
             "the answer is missing, and there is no terminal to ask on",

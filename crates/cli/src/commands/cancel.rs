@@ -26,7 +26,10 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     let Args { run, reason } = args;
     let status = session.reader().summary(&run).await?.status();
     if status.is_final() {
-        return Err(Error::usage(format!("run {run} has ended: it is {status}"), format!("remove it with: quicksave delete {run}")));
+        return Err(Error::usage(
+            format!("run {run} has ended: it is {status}"),
+            format!("remove it with: quicksave delete {run}"),
+        ));
     }
     let executor = session.still("cancel")?;
     let request = Request::Cancel { reason: reason.clone() };
@@ -37,7 +40,8 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
                 // Before it is driven, so that nothing is begun again.
                 driver.control().cancel(reason);
                 let driven = driver.spawn().await;
-                let lost = |_| ExecError::Guest(::run::GuestError::Engine("the thread of the run ended unexpectedly".into()));
+                let lost =
+                    |_| ExecError::Guest(::run::GuestError::Engine("the thread of the run ended unexpectedly".into()));
                 return told(session, &run, driven.map_err(lost)??);
             }
             Ok(Opened::Ended(finished)) => return told(session, &run, finished),

@@ -65,7 +65,10 @@ const SLOW_SYNC: Duration = Duration::from_millis(20);
 const SYNCS: u32 = 16;
 
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
-    let mut checks = vec![Check::good("version", format!("quicksave {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH))];
+    let mut checks = vec![Check::good(
+        "version",
+        format!("quicksave {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH),
+    )];
     checks.push(engine());
     let home = session.files.as_ref().map(store::FileStore::home);
     let mut code = exit::COMPLETED;
@@ -113,7 +116,8 @@ fn show(session: &Session, checks: &[Check], code: u8) {
 /// Loads the engine, and loads a program into it.
 fn engine() -> Check {
     let began = Instant::now();
-    let broken = |cause: String| Check::bad("engine", cause, "this build of quicksave does not fit this machine: build it here");
+    let broken =
+        |cause: String| Check::bad("engine", cause, "this build of quicksave does not fit this machine: build it here");
     let guest = match typescript::TypeScript::new() {
         Ok(guest) => guest,
         Err(error) => return broken(error.to_string()),
@@ -125,7 +129,10 @@ fn engine() -> Check {
     match loaded {
         Ok(()) => {
             let id = output::cut(&guest.engine().to_string(), 12);
-            Check::good("engine", format!("TypeScript, engine {id}, ready in {:.1} ms", began.elapsed().as_secs_f64() * 1e3))
+            Check::good(
+                "engine",
+                format!("TypeScript, engine {id}, ready in {:.1} ms", began.elapsed().as_secs_f64() * 1e3),
+            )
         }
         Err(cause) => broken(cause),
     }
@@ -140,8 +147,14 @@ fn disk(home: &Path) -> Check {
             format!("{home_is} can be written; a sync takes {:.1} ms", took.as_secs_f64() * 1e3),
             "durable steps wait for syncs: a faster disk helps, or --durability process for runs that may be lost in a power cut",
         ),
-        Ok(took) => Check::good("home", format!("{home_is} can be written; a sync takes {:.2} ms", took.as_secs_f64() * 1e3)),
-        Err(error) => Check::bad("home", format!("{home_is}: {error}"), "choose a folder that you may write to with --home, or change its permissions"),
+        Ok(took) => {
+            Check::good("home", format!("{home_is} can be written; a sync takes {:.2} ms", took.as_secs_f64() * 1e3))
+        }
+        Err(error) => Check::bad(
+            "home",
+            format!("{home_is}: {error}"),
+            "choose a folder that you may write to with --home, or change its permissions",
+        ),
     }
 }
 
@@ -187,16 +200,19 @@ fn count_aside(folder: &Path, depth: usize) -> u64 {
         return 0;
     }
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    entries.flatten().map(|entry| {
-        let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(b"~") {
-            1
-        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) && name != "node_modules" {
-            count_aside(&entry.path(), depth + 1)
-        } else {
-            0
-        }
-    }).sum()
+    entries
+        .flatten()
+        .map(|entry| {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b"~") {
+                1
+            } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) && name != "node_modules" {
+                count_aside(&entry.path(), depth + 1)
+            } else {
+                0
+            }
+        })
+        .sum()
 }
 
 /// What state the runs are in; one line for each that needs somebody.
@@ -204,20 +220,35 @@ async fn runs(session: &Session) -> Result<Vec<Check>, Error> {
     let executor = Arc::new(session.reader());
     let runs = executor.list().await?;
     let count = |status: Status| runs.iter().filter(|info| info.status == status).count();
-    let counts: Vec<String> = [Status::Running, Status::Waiting, Status::Paused, Status::Completed, Status::Failed, Status::Cancelled, Status::TimedOut, Status::Corrupt]
-        .into_iter()
-        .filter(|status| count(*status) > 0)
-        .map(|status| format!("{} {status}", count(status)))
-        .collect();
+    let counts: Vec<String> = [
+        Status::Running,
+        Status::Waiting,
+        Status::Paused,
+        Status::Completed,
+        Status::Failed,
+        Status::Cancelled,
+        Status::TimedOut,
+        Status::Corrupt,
+    ]
+    .into_iter()
+    .filter(|status| count(*status) > 0)
+    .map(|status| format!("{} {status}", count(status)))
+    .collect();
     let mut checks = vec![Check::good("runs", if counts.is_empty() { "none yet".into() } else { counts.join(", ") })];
     for info in &runs {
         let run = &info.run;
         if info.status == Status::Corrupt {
             let error = info.error.clone().unwrap_or_default();
-            let next = format!("what precedes that line: quicksave log {run}; put a copy of the file back, or: quicksave delete {run}");
+            let next = format!(
+                "what precedes that line: quicksave log {run}; put a copy of the file back, or: quicksave delete {run}"
+            );
             checks.push(Check::bad("run", output::tame(&error), next));
         } else if info.status == Status::Running && executor.owner(run).await?.is_none() {
-            checks.push(Check::note("run", format!("{run} was interrupted: nobody drives it"), format!("go on with it: quicksave resume {run}")));
+            checks.push(Check::note(
+                "run",
+                format!("{run} was interrupted: nobody drives it"),
+                format!("go on with it: quicksave resume {run}"),
+            ));
         }
     }
     Ok(checks)

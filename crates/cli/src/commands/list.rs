@@ -51,7 +51,10 @@ fn row(info: &RunInfo, wide: usize) -> String {
         Some(photon) if *photon != info.tool => format!("{photon}.{}", info.tool),
         _ => info.tool.clone(),
     };
-    let error = info.error.as_deref().map_or_else(String::new, |error| format!("  {}", error.lines().next().unwrap_or_default()));
+    let error = info
+        .error
+        .as_deref()
+        .map_or_else(String::new, |error| format!("  {}", error.lines().next().unwrap_or_default()));
     let rest = cut(&tame(&format!("{tool}{error}")), 100);
     format!("{:wide$}  {:10} {started:20}  {took:>8}  {rest}", info.run.as_str(), info.status)
 }

@@ -38,7 +38,16 @@ const WIDE: usize = 200;
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     let executor = session.reader();
     let wide = if args.full { usize::MAX } else { WIDE };
-    let mut log = Log { executor, run: args.run, at: 0, lines: 0, chain: None, ended: false, raw: session.globals.json, view: View { wide } };
+    let mut log = Log {
+        executor,
+        run: args.run,
+        at: 0,
+        lines: 0,
+        chain: None,
+        ended: false,
+        raw: session.globals.json,
+        view: View { wide },
+    };
     loop {
         let torn = log.show().await?;
         if output::is_closed() || !args.follow {

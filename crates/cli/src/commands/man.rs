@@ -24,7 +24,8 @@ pub fn run(args: &Args) -> Result<u8, Error> {
         None => cli,
         Some(name) => {
             let found = cli.find_subcommand(name).cloned();
-            let found = found.ok_or_else(|| Error::usage(format!("there is no command {name:?}"), "see: quicksave --help"))?;
+            let found =
+                found.ok_or_else(|| Error::usage(format!("there is no command {name:?}"), "see: quicksave --help"))?;
             found.name(format!("quicksave-{name}"))
         }
     };

@@ -78,5 +78,6 @@ fn run_or_snapshot(text: &str) -> Result<RunId, Error> {
     if text.ends_with(".snap") {
         return Err(Error::not_yet("taking up a snapshot file", "name the run itself: quicksave list"));
     }
-    text.parse().map_err(|bad: ::run::id::BadRunId| Error::usage(bad.to_string(), "see what there is with: quicksave list"))
+    text.parse()
+        .map_err(|bad: ::run::id::BadRunId| Error::usage(bad.to_string(), "see what there is with: quicksave list"))
 }

@@ -33,7 +33,10 @@ pub struct Args {
 
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     if args.detach {
-        let next = format!("run it in the background meanwhile: quicksave run {} &", crate::args::quote(&args.file.to_string_lossy()));
+        let next = format!(
+            "run it in the background meanwhile: quicksave run {} &",
+            crate::args::quote(&args.file.to_string_lossy())
+        );
         return Err(Error::not_yet("--detach needs the daemon, which", next));
     }
     let params = source::params(args.params.as_deref(), &args.param)?;

@@ -9,7 +9,11 @@ fn a_question_waits_for_its_answer() {
     let home = Home::new();
     home.write("asker.ts", ASKER);
     let waits = home.run(&["run", "asker.ts", "--id", "a1"]).expect(4);
-    assert!(waits.err.contains("for an answer (confirm): Sure?\n    quicksave answer a1 VALUE --id=sure"), "{}", waits.err);
+    assert!(
+        waits.err.contains("for an answer (confirm): Sure?\n    quicksave answer a1 VALUE --id=sure"),
+        "{}",
+        waits.err
+    );
     let spec = json!({ "ask": "confirm", "id": "sure", "message": "Sure?" });
     let waiting = json!([{ "kind": "ask", "id": "sure", "ask": "confirm", "message": "Sure?", "spec": spec }]);
     let outcome = json!({ "runId": "a1", "status": "waiting", "waitingFor": waiting });
@@ -61,10 +65,13 @@ fn a_repeated_name_is_a_question_each_time() {
 #[test]
 fn a_password_stays_out_of_log_and_listing() {
     let home = Home::new();
-    home.write("login.ts", "export default async function* login() {
+    home.write(
+        "login.ts",
+        "export default async function* login() {
         const secret = yield { ask: 'password', message: 'Password?' };
         return secret.length;
-    }");
+    }",
+    );
     home.run(&["run", "login.ts", "--id", "p1"]).expect(4);
     home.run(&["answer", "p1", "hunter2hunter2"]).expect(0);
     assert!(!std::fs::read_to_string(home.journal("p1")).expect("read").contains("hunter2"));
@@ -114,7 +121,10 @@ fn a_message_is_handed_to_the_driver() {
 #[test]
 fn a_far_timer_is_left_and_a_near_one_waited_for() {
     let home = Home::new();
-    assert_eq!(home.run(&["code", "await new Promise((wake) => setTimeout(wake, 300)); return 1"]).expect(0).out, "1\n");
+    assert_eq!(
+        home.run(&["code", "await new Promise((wake) => setTimeout(wake, 300)); return 1"]).expect(0).out,
+        "1\n"
+    );
     let code = "await new Promise((wake) => setTimeout(wake, 1500)); return 2";
     let left = home.run(&["code", code, "--id", "t1", "--park-after", "100ms"]).expect(4);
     assert!(left.err.contains("quicksave resume t1"), "{}", left.err);

@@ -75,7 +75,8 @@ fn an_interrupted_run_is_cancelled_without_its_calls_being_repeated() {
     std::fs::remove_file(&path).expect("it was written");
     // As if it had been killed after the call's intent was on disk, and before its result was.
     let journal = std::fs::read_to_string(home.journal("c3")).expect("read");
-    let until: usize = journal.lines().take_while(|line| !line.contains("\"t\":\"result\"")).map(|line| line.len() + 1).sum();
+    let until: usize =
+        journal.lines().take_while(|line| !line.contains("\"t\":\"result\"")).map(|line| line.len() + 1).sum();
     std::fs::write(home.journal("c3"), &journal[..until]).expect("written");
     home.run(&["cancel", "c3"]).expect(0);
     assert!(!path.exists());

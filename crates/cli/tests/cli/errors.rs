@@ -94,7 +94,10 @@ fn json_errors_are_json() {
 fn help_completions_and_manual() {
     let home = Home::new();
     let help = home.run(&["--help"]).expect(0).out;
-    for command in ["run", "code", "resume", "answer", "signal", "list", "show", "log", "cancel", "fork", "inspect", "delete", "cleanup", "doctor"] {
+    for command in [
+        "run", "code", "resume", "answer", "signal", "list", "show", "log", "cancel", "fork", "inspect", "delete",
+        "cleanup", "doctor",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         let own = home.run(&[command, "--help"]).expect(0).out;
         assert!(own.contains(&format!("Usage: quicksave {command}")), "{own}");

@@ -16,7 +16,10 @@ fn memory_at_a_checkpoint_and_now() {
     }
     assert_eq!(home.run(&["inspect", "i1", "--at", "cp_2", "--eval", "sum * 100"]).expect(0).out, "300\n");
     let shape = home.json(&["inspect", "i1", "--at", "cp_1"]);
-    assert_eq!((&shape["runId"], &shape["checkpoint"], &shape["state"]), (&json!("i1"), &json!("cp_1"), &json!({ "i": 1, "sum": 1 })));
+    assert_eq!(
+        (&shape["runId"], &shape["checkpoint"], &shape["state"]),
+        (&json!("i1"), &json!("cp_1"), &json!({ "i": 1, "sum": 1 }))
+    );
     assert_eq!(shape["memory"]["frames"][0]["locals"]["sum"], 1);
     let bad = home.run(&["inspect", "i1", "--at", "cp_1", "--eval", "nope"]).expect(2);
     assert!(bad.err.contains("nope is not defined"), "{}", bad.err);

@@ -8,7 +8,11 @@ fn limits_end_a_run_with_their_name() {
     for (code, limit, text) in [
         ("while (true) {}", "--limit-cpu=200ms", "computed for more than 0.2 s"),
         ("const all = []; while (true) all.push(new Array(10_000).fill(1))", "--limit-memory=32M", "limit of 32 MiB"),
-        ("while (true) console.log('x'.repeat(1000))", "--limit-output=5K", "printed more than the limit of 5120 bytes"),
+        (
+            "while (true) console.log('x'.repeat(1000))",
+            "--limit-output=5K",
+            "printed more than the limit of 5120 bytes",
+        ),
     ] {
         let ended = home.run(&["code", code, limit]).expect(1);
         assert!(ended.err.contains("exceeded a limit") && ended.err.contains(text), "{code}: {}", ended.err);

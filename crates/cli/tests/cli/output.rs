@@ -36,7 +36,11 @@ fn output_result_and_progress_are_kept_apart() {
 fn a_reader_that_goes_away_is_no_error() {
     let home = Home::new();
     home.write("counter.ts", COUNTER);
-    let mut child = home.command(&["run", "counter.ts", "-p", "n=5", "--id", "p1"]).stdout(Stdio::piped()).spawn().expect("started");
+    let mut child = home
+        .command(&["run", "counter.ts", "-p", "n=5", "--id", "p1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
     drop(child.stdout.take());
     assert!(child.wait().expect("ended").success());
     assert_eq!(home.status("p1"), "completed");
@@ -73,6 +77,7 @@ fn the_doctor_is_content_with_a_new_home() {
     let home = Home::new();
     let shape = home.run(&["doctor", "--json"]).expect(0).json();
     assert_eq!(shape["ok"], true);
-    let names: Vec<&str> = shape["checks"].as_array().expect("a list").iter().map(|c| c["name"].as_str().expect("a name")).collect();
+    let names: Vec<&str> =
+        shape["checks"].as_array().expect("a list").iter().map(|c| c["name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["version", "engine", "home", "leftovers", "runs"]);
 }

@@ -9,7 +9,11 @@ fn what_is_not_granted_is_refused_with_its_flag() {
     let home = Home::new();
     home.write("data.txt", "the data");
     for (code, flag) in [
-        (READ, "--allow-read=".to_owned() + home.work().canonicalize().expect("there").join("data.txt").to_str().expect("text")),
+        (
+            READ,
+            "--allow-read=".to_owned()
+                + home.work().canonicalize().expect("there").join("data.txt").to_str().expect("text"),
+        ),
         ("import { writeFileSync } from 'node:fs'; writeFileSync('new.txt', '')", "--allow-write=".into()),
         ("await fetch('http://127.0.0.1:9/')", "--allow-net=127.0.0.1:9".into()),
         ("return process.env.HOME.length", "--allow-env=HOME".into()),

@@ -40,7 +40,8 @@ fn results_of_all_kinds() {
 #[test]
 fn code_from_standard_input_and_its_record() {
     let home = Home::new();
-    let mut child = home.command(&["code", "-", "--id", "c1"]).stdin(std::process::Stdio::piped()).spawn().expect("started");
+    let mut child =
+        home.command(&["code", "-", "--id", "c1"]).stdin(std::process::Stdio::piped()).spawn().expect("started");
     std::io::Write::write_all(&mut child.stdin.take().expect("open"), b"return 6 * 7").expect("written");
     assert_eq!(finish(child).expect(0).out, "42\n");
     let shown = home.json(&["show", "c1"]);
@@ -55,7 +56,19 @@ fn parameters_and_methods() {
         "export default class Math2 {\n  async add({ a, b }: { a: number; b: number }) { return a + b }\n  async echo(p: any) { return p }\n}\n",
     );
     assert_eq!(home.run(&["run", "math.photon.ts", "add", "-p", "a=1", "-p", "b=2"]).expect(0).out, "3\n");
-    let args = ["run", "math.photon.ts", "echo", "--params", "{\"a\":1,\"x\":null}", "-p", "a=two", "-p", "j=[1]", "--id", "m1"];
+    let args = [
+        "run",
+        "math.photon.ts",
+        "echo",
+        "--params",
+        "{\"a\":1,\"x\":null}",
+        "-p",
+        "a=two",
+        "-p",
+        "j=[1]",
+        "--id",
+        "m1",
+    ];
     assert_eq!(home.json(&args)["result"], json!({ "a": "two", "x": null, "j": [1] }));
     let shown = home.json(&["show", "m1"]);
     assert_eq!((&shown["tool"], &shown["photon"]), (&json!("echo"), &json!("math")));

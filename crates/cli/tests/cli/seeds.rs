@@ -75,7 +75,9 @@ fn service(pause: Duration) -> (String, Got) {
                     match line.split_once(": ") {
                         None => path = line.split(' ').nth(1).unwrap_or_default().into(),
                         Some((name, value)) if name.eq_ignore_ascii_case("idempotency-key") => key = value.into(),
-                        Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse().expect("a number"),
+                        Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                            length = value.parse().expect("a number")
+                        }
                         Some(_) => {}
                     }
                 }

@@ -47,7 +47,8 @@ fn start(home: &Path, server: &Server, extra: &[&str]) -> Child {
 fn recorded(home: &Path) -> BTreeSet<u64> {
     let log = std::fs::read_to_string(home.join("runs/life.jsonl")).unwrap_or_default();
     let whole = &log[..log.rfind('\n').map_or(0, |at| at + 1)];
-    let lines = whole.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a whole line is JSON"));
+    let lines =
+        whole.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a whole line is JSON"));
     lines.filter(|line| line["t"] == "result").filter_map(|line| line["n"].as_u64()).collect()
 }
 
