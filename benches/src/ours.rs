@@ -3,7 +3,7 @@
 mod binary;
 mod guest;
 mod library;
-mod stepper;
+mod workflow;
 
 pub use library::wait_here;
 

@@ -1,4 +1,4 @@
-//! Rows that run in this process, on executor and store.
+//! Rows that run in this process, on guest, executor and store.
 
 use std::{
     any::Any,
@@ -7,21 +7,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use executor::{Executor, Finished};
+use executor::{Executor, Finished, Opened, Request, Retry};
+use run::Json;
 use store::file::Durability;
 use tokio::runtime::Runtime;
 
 use super::{
     Ours,
-    stepper::{self, Kind},
+    workflow::{self, Kind},
 };
 use crate::{
     floors::Floor,
     measure::{Measure, Outcome, median},
     process,
 };
-
-const NOT_BUILT: &str = "not built yet";
 
 /// The time of each of some hundred sequential steps of one run in `disk` mode: a step does nothing, and the next one
 /// begins when its result is on disk. Short runs alternate with rounds of the floor: the disk may be in two moods.
@@ -42,10 +41,10 @@ pub fn concurrent_steps(ours: &Ours) -> Outcome {
     const STEPS: u64 = 10;
     let io = runtime()?;
     let home = ours.scratch.join("steps-concurrent");
-    let (executor, _) = stepper::executor(io.handle(), &home, Durability::Disk, Kind::Step, STEPS)?;
+    let (executor, _) = workflow::executor(io.handle(), &home, Durability::Disk)?;
     let wave = || {
         let start = Instant::now();
-        let runs: Vec<_> = (0..RUNS).map(|_| io.spawn(driven(executor.clone()))).collect();
+        let runs: Vec<_> = (0..RUNS).map(|_| io.spawn(driven(executor.clone(), Kind::Step, STEPS))).collect();
         for run in runs {
             completed(io.block_on(run).map_err(|e| e.to_string())??)?;
         }
@@ -70,17 +69,21 @@ pub fn process_step(ours: &Ours) -> Outcome {
 /// The times of `effects` effects of one run, one after the other, after a run that is not counted.
 fn sequence(home: &Path, durability: Durability, kind: Kind, effects: u64) -> Result<Vec<Duration>, String> {
     let io = runtime()?;
-    let (executor, times) = stepper::executor(io.handle(), home, durability, kind, effects)?;
-    let taken = || std::mem::take(&mut *times.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-    completed(io.block_on(driven(executor.clone()))?)?;
-    taken();
-    completed(io.block_on(driven(executor))?)?;
-    Ok(taken())
+    let (executor, marks) = workflow::executor(io.handle(), home, durability)?;
+    completed(io.block_on(driven(executor.clone(), kind, effects))?)?;
+    marks.take();
+    completed(io.block_on(driven(executor, kind, effects))?)?;
+    let times = marks.take();
+    // Checkpoints never reach the host: what it sees is their beginning and end.
+    Ok(match kind {
+        Kind::Checkpoint => times.iter().map(|time| *time / effects as u32).collect(),
+        _ => times,
+    })
 }
 
 /// Starts a run and drives it until it ends or waits.
-async fn driven(executor: Executor) -> Result<Finished, String> {
-    let driver = executor.start(stepper::new_run()).await.map_err(|e| e.to_string())?;
+async fn driven(executor: Executor, kind: Kind, count: u64) -> Result<Finished, String> {
+    let driver = executor.start(workflow::new_run(kind, count)).await.map_err(|e| e.to_string())?;
     let finished = driver.spawn().await.map_err(|_| "the driver's thread died")?;
     finished.map_err(|e| e.to_string())
 }
@@ -98,11 +101,33 @@ fn mean(times: Vec<Duration>) -> Outcome {
     Ok(Measure::seconds(times.iter().sum::<Duration>().as_secs_f64() / times.len() as f64))
 }
 
-/// The time from the call that resumes an interrupted run of `checkpoints` checkpoints to its end. Each round gets its
-/// own copy of the run's files.
+/// The time from the call that resumes a waiting run, which has made `checkpoints` checkpoints, to its end. Each round
+/// gets its own copy of the run's files.
 pub fn resume(ours: &Ours, checkpoints: u64) -> Outcome {
-    let _ = (&ours.scratch, checkpoints);
-    Err(NOT_BUILT.into())
+    let io = runtime()?;
+    let home = ours.scratch.join(format!("resume-{checkpoints}"));
+    let (executor, _) = workflow::executor(io.handle(), &home, Durability::Process)?;
+    let driver = io.block_on(executor.start(workflow::new_run(Kind::Wait, checkpoints))).map_err(|e| e.to_string())?;
+    let run = driver.run().clone();
+    let finished = io.block_on(driver.spawn()).map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    if !matches!(finished, Finished::Waiting(_)) {
+        return Err(format!("a run that asks ended as {finished:?}"));
+    }
+    let mut times = Vec::new();
+    for round in 0..5 {
+        let copy = ours.scratch.join(format!("resume-{checkpoints}-{round}"));
+        process::run(Command::new("cp").arg("-a").arg(&home).arg(&copy), Duration::from_secs(60))?;
+        let (executor, _) = workflow::executor(io.handle(), &copy, Durability::Process)?;
+        let value = Json::of(&true).map_err(|e| e.to_string())?;
+        io.block_on(executor.post(&run, &Request::Answer { n: None, id: None, value })).map_err(|e| e.to_string())?;
+        let start = Instant::now();
+        let opened = io.block_on(executor.resume(&run, "bench", Retry::No, false)).map_err(|e| e.to_string())?;
+        let Opened::Driver(driver) = opened else { return Err("the run had ended".into()) };
+        let finished = io.block_on(driver.spawn()).map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+        times.push(start.elapsed());
+        completed(finished)?;
+    }
+    Ok(median(&times))
 }
 
 /// The resident memory of a process with `runs` waiting runs. It is a process of its own (`bench --waiting`), because
@@ -130,9 +155,9 @@ pub fn wait_here(scratch: &Path, runs: u64) -> Result<u64, String> {
 fn start_waiting(scratch: &Path, runs: u64) -> Result<Box<dyn Any>, String> {
     let io = runtime()?;
     let home = scratch.join("waiting");
-    let (executor, _) = stepper::executor(io.handle(), &home, Durability::Process, Kind::Ask, 1)?;
+    let (executor, _) = workflow::executor(io.handle(), &home, Durability::Process)?;
     for _ in 0..runs {
-        match io.block_on(driven(executor.clone()))? {
+        match io.block_on(driven(executor.clone(), Kind::Ask, 1))? {
             Finished::Waiting(_) => {}
             other => return Err(format!("a run that asks ended as {other:?}")),
         }

@@ -17,7 +17,10 @@ use crate::ExecError;
 pub enum Request {
     /// Answer an ask.
     Answer {
-        /// The ask's name; the oldest open one if absent.
+        /// The ask's effect number; it alone is unique, since names may repeat.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        n: Option<u64>,
+        /// The ask's name; the oldest open one if neither is given.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         id: Option<String>,
         /// The answer, already checked.

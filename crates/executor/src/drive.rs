@@ -253,7 +253,7 @@ impl Driven {
         if let Body::Signal { id, name, value } = &placed.entry.body {
             self.messages_end = placed.after.at;
             self.state.signals.push_back(Arrived { name: name.clone(), value: value.clone() });
-            self.state.last_message.clone_from(id);
+            self.state.took_message(id.clone());
         }
     }
 
@@ -663,9 +663,9 @@ impl Driven {
     fn take_messages(&mut self) -> Result<(), ExecError> {
         self.looked = Instant::now();
         for message in self.log().messages()? {
-            if self.state.last_message.as_ref() != Some(&message.id) {
+            if !self.state.messages.contains(&message.id) {
                 match Request::read(&message) {
-                    Some(Request::Answer { id, value }) => self.answer(id, value)?,
+                    Some(Request::Answer { n, id, value }) => self.answer(n, id, value)?,
                     Some(Request::Signal { name, value }) => self.signal(message.id.clone(), name, value.into())?,
                     Some(Request::Settle { n, value }) => self.settle(n, value)?,
                     Some(Request::Cancel { reason }) => {
@@ -680,9 +680,9 @@ impl Driven {
         Ok(())
     }
 
-    fn answer(&mut self, id: Option<String>, value: run::Json) -> Result<(), ExecError> {
+    fn answer(&mut self, number: Option<u64>, id: Option<String>, value: run::Json) -> Result<(), ExecError> {
         let open = self.state.pending.iter().find(|(n, effect)| {
-            matches!(effect, Effect::Ask(_)) && !self.undelivered.contains(n) && id.as_ref().is_none_or(|id| self.state.ask_ids.get(n) == Some(id))
+            matches!(effect, Effect::Ask(_)) && !self.undelivered.contains(n) && number.is_none_or(|number| number == **n) && id.as_ref().is_none_or(|id| self.state.ask_ids.get(n) == Some(id))
         });
         match open.map(|(n, _)| *n) {
             Some(n) => {
@@ -701,7 +701,7 @@ impl Driven {
     fn signal(&mut self, id: String, name: String, value: Value) -> Result<(), ExecError> {
         self.log().push(Body::Signal { id: Some(id.clone()), name: name.clone(), value: value.clone() })?;
         self.messages_end = self.log().end().at;
-        self.state.last_message = Some(id);
+        self.state.took_message(Some(id));
         self.state.signals.push_back(Arrived { name: name.clone(), value });
         let waiting = self.state.pending.iter().find_map(|(n, effect)| match effect {
             Effect::Signal { name: wanted } if *wanted == name && !self.undelivered.contains(n) => Some(*n),

@@ -21,8 +21,8 @@ pub(crate) struct State {
     /// The names of the asks among them.
     #[serde(with = "pairs")]
     pub ask_ids: BTreeMap<u64, String>,
-    /// The last message that was recorded: it may still be in the inbox.
-    pub last_message: Option<String>,
+    /// The messages that were recorded last: after a crash they may still, or again, be in the inbox.
+    pub messages: VecDeque<String>,
     /// Messages from outside that nobody has asked for yet.
     pub signals: VecDeque<Arrived>,
     /// The snapshots of this run that are kept, oldest first.
@@ -68,6 +68,15 @@ impl State {
     pub fn delivered(&mut self, n: u64) {
         self.pending.remove(&n);
         self.ask_ids.remove(&n);
+    }
+
+    /// Remembers that a message was recorded.
+    pub fn took_message(&mut self, id: Option<String>) {
+        const REMEMBERED: usize = 64;
+        self.messages.extend(id);
+        while self.messages.len() > REMEMBERED {
+            self.messages.pop_front();
+        }
     }
 
     /// Takes the first waiting message by that name.

@@ -333,7 +333,7 @@ impl QuicksaveBuilder {
             None => {
                 let home = self.home.or_else(|| std::env::home_dir().map(|home| home.join(".photon")));
                 let home = home.ok_or_else(|| Error::new("no home folder is known: give one with `home`"))?;
-                let files = Arc::new(FileStore::open(&home, self.durability)?);
+                let files = Arc::new(FileStore::open(&home, self.durability)?.syncing_here());
                 (files.clone() as Arc<dyn JournalStore>, files as Arc<dyn CheckpointStore>)
             }
         };
@@ -466,7 +466,7 @@ impl Quicksave {
 
     /// Leaves an answer for an open question of the run; resume it, if nobody drives it.
     pub async fn answer<T: Serialize + ?Sized>(&self, run: &RunId, id: Option<&str>, value: &T) -> Result<(), Error> {
-        let request = Request::Answer { id: id.map(str::to_owned), value: json("the answer", value)? };
+        let request = Request::Answer { n: None, id: id.map(str::to_owned), value: json("the answer", value)? };
         Ok(self.executor.post(run, &request).await?)
     }
 

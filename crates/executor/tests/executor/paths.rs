@@ -35,7 +35,7 @@ fn a_run_waits_for_an_answer_and_goes_on() {
         for _ in 0..2 {
             // Nothing has come: it waits on.
             assert!(matches!(rig.resume("a").unwrap(), Finished::Waiting(_)));
-            let answer = Request::Answer { id: None, value: Json::parse("false".into()).unwrap() };
+            let answer = Request::Answer { n: None, id: None, value: Json::parse("false".into()).unwrap() };
             rig.io.block_on(rig.executor.post(&id, &answer)).unwrap();
             rig.resume("a").unwrap();
         }
