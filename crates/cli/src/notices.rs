@@ -22,14 +22,20 @@ pub fn start(globals: &Globals) {
         (_, 1) => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
+    let line = Line { everybody: globals.verbose > 1 };
     let subscriber =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).event_format(Line).finish();
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).event_format(line).finish();
     // Fails only if there is one already.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
+/// The crates of this workspace: with one `-v` only they tell details, with two everybody does.
+const OURS: [&str; 7] = ["quicksave", "bundler", "executor", "host", "run", "store", "typescript"];
+
 /// `warning: a snapshot was not used (run 20260306_…)`.
-struct Line;
+struct Line {
+    everybody: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for Line
 where
@@ -43,6 +49,10 @@ where
             Level::INFO => "note",
             Level::DEBUG | Level::TRACE => "debug",
         };
+        let from = event.metadata().target().split("::").next().unwrap_or_default();
+        if word == "debug" && !self.everybody && !OURS.contains(&from) {
+            return Ok(());
+        }
         let mut parts = Parts::default();
         event.record(&mut parts);
         let fields = if parts.fields.is_empty() { String::new() } else { format!(" ({})", parts.fields.join(", ")) };
