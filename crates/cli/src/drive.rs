@@ -2,8 +2,8 @@
 
 use std::{io::IsTerminal, sync::Arc};
 
-use executor::{Control, Driver, ExecError, Executor, Finished, Opened};
-use run::{Payload, RunId, entry::Waiting, program::ProgramError, status::OpenAsk, time::iso};
+use executor::{Control, Driver, ExecError, Finished, Opened};
+use run::{Payload, RunId, entry::Waiting, program::ProgramError, time::iso};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot::Receiver,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Drives `driver` to where it stops, and says how that was.
-pub async fn drive(session: &Session, executor: &Executor, driver: Driver, screen: &Terminal) -> Result<u8, Error> {
+pub async fn drive(session: &Session, driver: Driver, screen: &Terminal) -> Result<u8, Error> {
     let run = driver.run().clone();
     if session.globals.verbose > 0 {
         error_line(format!("run {run}"));
@@ -28,7 +28,7 @@ pub async fn drive(session: &Session, executor: &Executor, driver: Driver, scree
     let finished = wait(driver.spawn(), &control, &run).await;
     screen.clear();
     match finished {
-        Ok(finished) => tell(session, executor, &run, &finished).await,
+        Ok(finished) => tell(session, &run, &finished),
         Err(cause) => Err(Error::Driving { run, again: session.globals.again(), cause }),
     }
 }
@@ -36,14 +36,13 @@ pub async fn drive(session: &Session, executor: &Executor, driver: Driver, scree
 /// What came of taking a run up: drives it, or tells how it has ended before.
 pub async fn drive_opened(
     session: &Session,
-    executor: &Executor,
     run: &RunId,
     opened: Opened,
     screen: &Terminal,
 ) -> Result<u8, Error> {
     match opened {
-        Opened::Driver(driver) => drive(session, executor, *driver, screen).await,
-        Opened::Ended(finished) => tell(session, executor, run, &finished).await,
+        Opened::Driver(driver) => drive(session, *driver, screen).await,
+        Opened::Ended(finished) => tell(session, run, &finished),
     }
 }
 
@@ -94,14 +93,10 @@ fn ended(
 }
 
 /// Shows how driving ended: the result on standard output, everything else on standard error.
-pub async fn tell(session: &Session, executor: &Executor, run: &RunId, finished: &Finished) -> Result<u8, Error> {
-    let asks = match finished {
-        Finished::Waiting(_) => executor.summary(run).await?.open_asks,
-        _ => Vec::new(),
-    };
+pub fn tell(session: &Session, run: &RunId, finished: &Finished) -> Result<u8, Error> {
     let again = session.globals.again();
     if session.globals.json {
-        output::json(&Outcome::new(run, finished, &asks));
+        output::json(&Outcome::new(run, finished));
     }
     let quiet = session.globals.quiet;
     match finished {
@@ -112,7 +107,7 @@ pub async fn tell(session: &Session, executor: &Executor, run: &RunId, finished:
             let why = if reason.is_empty() { String::new() } else { format!(": {}", tame(reason)) };
             error_line(format!("run {run} was cancelled{why}"));
         }
-        Finished::Waiting(waiting) => error_line(waits(run, waiting, &asks, &again)),
+        Finished::Waiting(waiting) => error_line(waits(run, waiting, &again)),
         Finished::Left => {
             // The terminal has shown ^C, or a question that was not answered.
             let fresh = if std::io::stderr().is_terminal() { "\n" } else { "" };
@@ -163,15 +158,14 @@ fn failed(run: &RunId, error: &ProgramError, again: &str) -> String {
 }
 
 /// For what a run waits, and how it is given that.
-fn waits(run: &RunId, waiting: &[Waiting], asks: &[OpenAsk], again: &str) -> String {
+fn waits(run: &RunId, waiting: &[Waiting], again: &str) -> String {
     let mut text = format!("run {run} waits");
     for one in waiting {
         let (what, how) = match one {
-            Waiting::Ask { id, message } => {
-                let kind = asks.iter().find(|ask| ask.id == *id).map_or("ask", |ask| ask.ask.kind.as_str());
+            Waiting::Ask { id, ask, message, .. } => {
                 let message = tame(message);
                 (
-                    format!("for an answer ({}): {message}", tame(kind)),
+                    format!("for an answer ({}): {message}", tame(ask)),
                     format!("quicksave answer {run} VALUE --id={}{again}", quote(id)),
                 )
             }

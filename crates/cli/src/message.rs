@@ -32,7 +32,7 @@ pub async fn send(
     executor.post(run, request).await?;
     loop {
         match executor.resume(run, why, Retry::No, false).await {
-            Ok(opened) => return drive::drive_opened(session, &executor, run, opened, &screen).await,
+            Ok(opened) => return drive::drive_opened(session, run, opened, &screen).await,
             Err(ExecError::Store(StoreError::Held { owner, .. })) => {
                 if let Handed::Over(taken) = hand_over(&executor, run, request).await? {
                     return Ok(handed_over(session, run, &owner, taken));

@@ -33,7 +33,7 @@ pub struct Outcome<'a> {
 }
 
 impl<'a> Outcome<'a> {
-    pub fn new(run: &'a RunId, finished: &'a Finished, asks: &[OpenAsk]) -> Self {
+    pub fn new(run: &'a RunId, finished: &'a Finished) -> Self {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let mut outcome = Self {
             run_id: run,
@@ -54,7 +54,7 @@ impl<'a> Outcome<'a> {
                 outcome.stack = error.stack.as_deref();
             }
             Finished::Cancelled(reason) => outcome.error = Some(reason),
-            Finished::Waiting(waiting) => outcome.waiting_for = Some(waiting_for(waiting, asks)),
+            Finished::Waiting(waiting) => outcome.waiting_for = Some(waiting_for(waiting)),
             Finished::Left => {}
         }
         outcome
@@ -74,14 +74,13 @@ pub fn status(finished: &Finished) -> Status {
 }
 
 /// What a run waits for: an ask with the whole question, a timer with an ISO time.
-pub fn waiting_for(waiting: &[Waiting], asks: &[OpenAsk]) -> Vec<Value> {
+pub fn waiting_for(waiting: &[Waiting]) -> Vec<Value> {
     waiting
         .iter()
         .map(|one| match one {
-            Waiting::Ask { id, message } => asks
-                .iter()
-                .find(|ask| ask.id == *id)
-                .map_or_else(|| json!({ "kind": "ask", "id": id, "message": message }), open_ask),
+            Waiting::Ask { id, ask, message, spec } => {
+                json!({ "kind": "ask", "id": id, "ask": ask, "message": message, "spec": spec })
+            }
             Waiting::Signal { name } => json!({ "kind": "signal", "name": name }),
             Waiting::Timer { due } => json!({ "kind": "timer", "due": iso(*due) }),
             Waiting::Call { n, op } => json!({ "kind": "call", "n": n, "op": op }),
@@ -179,7 +178,7 @@ pub async fn show(executor: &Executor, run: &RunId) -> Result<Shown, Error> {
 fn waiting(summary: &Summary) -> Vec<Value> {
     match summary.status() {
         Status::Waiting if summary.waiting_for.is_empty() => summary.open_asks.iter().map(open_ask).collect(),
-        Status::Waiting => waiting_for(&summary.waiting_for, &summary.open_asks),
+        Status::Waiting => waiting_for(&summary.waiting_for),
         _ => Vec::new(),
     }
 }

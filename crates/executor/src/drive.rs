@@ -651,7 +651,10 @@ impl Driven {
 
     fn waiting(&self, n: u64, effect: &Effect) -> Option<Waiting> {
         Some(match effect {
-            Effect::Ask(ask) => Waiting::Ask { id: self.ask_id(n), message: ask.message.clone() },
+            Effect::Ask(ask) => {
+                let (ask, message, spec) = (ask.kind.clone(), ask.message.clone(), ask.spec.value());
+                Waiting::Ask { id: self.ask_id(n), ask, message, spec }
+            }
             Effect::Signal { name } => Waiting::Signal { name: name.clone() },
             Effect::Timer { due } => Waiting::Timer { due: *due },
             Effect::Call { op, .. } => Waiting::Call { n, op: op.clone() },

@@ -91,19 +91,30 @@ impl Executor {
         let share = files.len().div_ceil(threads).max(64);
         let tasks = files.chunks(share).map(|files| {
             let (this, files) = (self.clone(), files.to_vec());
-            self.parts.io.spawn(async move {
-                let mut read = Vec::with_capacity(files.len());
-                for file in files {
-                    // A run that is deleted while it is listed is not listed.
-                    if let Some(info) = this.info(&file.run).await {
-                        read.push(Indexed { len: file.len, version: file.version, info });
-                    }
-                }
-                read
-            })
+            let (send, receive) = tokio::sync::oneshot::channel();
+            // Threads of our own: there a file store reads at once, instead of handing every file to yet another one.
+            let spawned = std::thread::Builder::new().spawn(move || {
+                let _ = send.send(futures::executor::block_on(this.read_each(files)));
+            });
+            if let Err(error) = spawned {
+                tracing::error!(%error, "no thread to read journals with");
+            }
+            receive
         });
+        let tasks: Vec<_> = tasks.collect();
         let read = futures::future::join_all(tasks).await;
         read.into_iter().flatten().flatten().collect()
+    }
+
+    async fn read_each(&self, files: Vec<RunFile>) -> Vec<Indexed> {
+        let mut read = Vec::with_capacity(files.len());
+        for file in files {
+            // A run that is deleted while it is listed is not listed.
+            if let Some(info) = self.info(&file.run).await {
+                read.push(Indexed { len: file.len, version: file.version, info });
+            }
+        }
+        read
     }
 
     async fn info(&self, run: &RunId) -> Option<RunInfo> {

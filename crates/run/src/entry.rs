@@ -218,8 +218,14 @@ pub enum Waiting {
     Ask {
         /// The ask's name.
         id: String,
+        /// Its kind: `confirm`, `text`, …
+        #[serde(default)]
+        ask: String,
         /// The question.
         message: String,
+        /// The whole request: options, bounds, defaults.
+        #[serde(skip_serializing_if = "serde_json::Value::is_null", default)]
+        spec: serde_json::Value,
     },
     /// A message from outside.
     Signal {

@@ -131,8 +131,10 @@ impl Summary {
     pub fn add(&mut self, entry: &Entry) {
         self.updated_at = self.updated_at.max(entry.ts);
         let counted = match &entry.body {
-            Body::Call { op, .. } | Body::Result { op: Some(op), .. } => op.as_str(),
-            Body::Result { op: None, .. } => "",
+            Body::Call { op, .. } => op.as_str(),
+            Body::Result { op: Some(op), .. } if op != "signal" => op.as_str(),
+            // Counted by its own entry.
+            Body::Result { .. } => "",
             body => body.kind(),
         };
         if !counted.is_empty() {

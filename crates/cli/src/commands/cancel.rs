@@ -61,7 +61,7 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
 /// Being cancelled is what was asked for; any other end came first.
 fn told(session: &Session, run: &RunId, finished: Finished) -> Result<u8, Error> {
     if session.globals.json {
-        output::json(&Outcome::new(run, &finished, &[]));
+        output::json(&Outcome::new(run, &finished));
     } else {
         error_line(format!("run {run} is {}", crate::shapes::status(&finished)));
     }

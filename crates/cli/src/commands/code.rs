@@ -19,5 +19,5 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     let screen = Terminal::new(&session.globals);
     let executor = session.driver("code", screen.clone())?;
     let driver = executor.start(new).await?;
-    drive::drive(session, &executor, driver, &screen).await
+    drive::drive(session, driver, &screen).await
 }

@@ -23,5 +23,5 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     if !session.globals.quiet {
         error_line(format!("run {} goes on from {} at {}", driver.run(), args.run, args.at));
     }
-    drive::drive(session, &executor, driver, &screen).await
+    drive::drive(session, driver, &screen).await
 }

@@ -33,5 +33,5 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     let executor = session.driver("resume", screen.clone())?;
     let (why, retry) = if args.retry { ("retry", Retry::FromLastCheckpoint) } else { ("resume", Retry::No) };
     let opened = executor.resume(&run, why, retry, args.take_over).await?;
-    drive::drive_opened(session, &executor, &run, opened, &screen).await
+    drive::drive_opened(session, &run, opened, &screen).await
 }

@@ -30,7 +30,8 @@ fn a_run_waits_for_an_answer_and_goes_on() {
     for snapshots in [SnapshotPolicy::WhenItPays, SnapshotPolicy::Never] {
         let rig = Rig::new(snapshots);
         let finished = rig.start("a", &vec![vec![Read, Ask, Write, Ask, Read]]).unwrap();
-        assert_eq!(finished, Finished::Waiting(vec![Waiting::Ask { id: "same".into(), message: "0.2".into() }]));
+        let ask = Waiting::Ask { id: "same".into(), ask: "text".into(), message: "0.2".into(), spec: ().into() };
+        assert_eq!(finished, Finished::Waiting(vec![ask]));
         let id = "a".parse().unwrap();
         for _ in 0..2 {
             // Nothing has come: it waits on.
