@@ -1,4 +1,4 @@
-//! Plain files, on a local file system. The layout is written down in `LAYOUT.md`.
+//! Plain files, on a local file system. The layout is written down in `docs/format.md`.
 //!
 //! Drivers are kept apart by locks (`flock`, which end with the process that holds them) and by a mark:
 //! - `{run}.jsonl` is locked for as long as a lease lives.

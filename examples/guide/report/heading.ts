@@ -1,0 +1,3 @@
+export function heading(title: string, level: number): string {
+  return `${"#".repeat(level)} ${title}`;
+}
