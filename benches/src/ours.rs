@@ -46,9 +46,9 @@ impl Ours {
         match row {
             "start.vm" => guest::start(),
             "start.process" => binary::start(self),
-            "steps.disk" => self.disk_steps().map(|times| crate::measure::median(times)),
+            "steps.disk" => self.disk_steps().map(crate::measure::median),
             "steps.disk.p99" => self.disk_steps().map(|times| crate::measure::percentile(times, 0.99)),
-            "steps.disk.rate" => self.disk_steps().map(|times| crate::measure::rate(times)),
+            "steps.disk.rate" => self.disk_steps().map(crate::measure::rate),
             "steps.concurrent" => library::concurrent_steps(self),
             "steps.checkpoint" => library::checkpoint(self),
             "steps.process" => library::process_step(self),

@@ -66,7 +66,7 @@ impl Finished {
     /// The program's own word on why it failed: the first line that names an error, else the last.
     pub fn complaint(&self) -> String {
         let lines = || self.stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-        let line = lines().find(|line| line.contains("Error")).or_else(|| lines().last());
+        let line = lines().find(|line| line.contains("Error")).or_else(|| lines().next_back());
         let code = self.code.map_or("a signal".into(), |code| format!("exit code {code}"));
         line.map_or(code, |line| line.chars().take(200).collect())
     }

@@ -92,20 +92,8 @@ pub const ROWS: &[Row] = &[
         peers: STEPS,
         aims: &[Aim::AtMost(2.0, Ref::Peer(FLOOR_SYNC))],
     },
-    Row {
-        id: "steps.disk.p99",
-        what: "sequential durable step, p99",
-        fsync: SYNC,
-        peers: STEPS,
-        aims: &[],
-    },
-    Row {
-        id: "steps.disk.rate",
-        what: "sequential durable steps",
-        fsync: SYNC,
-        peers: STEPS,
-        aims: &[],
-    },
+    Row { id: "steps.disk.p99", what: "sequential durable step, p99", fsync: SYNC, peers: STEPS, aims: &[] },
+    Row { id: "steps.disk.rate", what: "sequential durable steps", fsync: SYNC, peers: STEPS, aims: &[] },
     Row {
         id: "steps.concurrent",
         what: "durable steps, 64 runs at once",

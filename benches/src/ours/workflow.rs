@@ -61,9 +61,7 @@ impl Kind {
                    return yield { ask: 'confirm', message: 'Go on?' };
                  }"
             }
-            Self::Ask => {
-                "export default async function* () { return yield { ask: 'confirm', message: 'Go on?' }; }"
-            }
+            Self::Ask => "export default async function* () { return yield { ask: 'confirm', message: 'Go on?' }; }",
         }
     }
 }

@@ -34,12 +34,7 @@ pub async fn drive(session: &Session, driver: Driver, screen: &Terminal) -> Resu
 }
 
 /// What came of taking a run up: drives it, or tells how it has ended before.
-pub async fn drive_opened(
-    session: &Session,
-    run: &RunId,
-    opened: Opened,
-    screen: &Terminal,
-) -> Result<u8, Error> {
+pub async fn drive_opened(session: &Session, run: &RunId, opened: Opened, screen: &Terminal) -> Result<u8, Error> {
     match opened {
         Opened::Driver(driver) => drive(session, *driver, screen).await,
         Opened::Ended(finished) => tell(session, run, &finished),

@@ -19,11 +19,10 @@ use run::{
 
 use crate::{
     CallContext, Config, ExecError, Finished, Parts, SnapshotPolicy, blocking,
-    control::{Control, Request},
+    control::Control,
     log::{Log, Place},
     port::{Asked, Beyond, Recorded, TurnPort},
-    state::{Arrived, State},
-    tail::Placed,
+    state::State,
     values,
 };
 
@@ -34,6 +33,9 @@ struct Ready {
     outcome: Outcome,
     now: Millis,
 }
+
+/// What a task gives: its effect, and the result; none if nobody here can give one.
+type Report = (u64, Option<Outcome>);
 
 /// Work done since the last snapshot, by which the next is decided.
 #[derive(Default)]
@@ -59,16 +61,16 @@ pub(crate) struct Driven {
     pub control: Arc<Control>,
     pub started_at: Millis,
     ready: VecDeque<Ready>,
-    tasks: HashMap<u64, tokio::task::AbortHandle>,
-    results: (mpsc::Sender<(u64, Option<Outcome>)>, mpsc::Receiver<(u64, Option<Outcome>)>),
+    pub tasks: HashMap<u64, tokio::task::AbortHandle>,
+    results: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
     since: Since,
-    looked: Instant,
+    pub looked: Instant,
     /// Effects whose results are recorded, but not yet delivered.
-    undelivered: BTreeSet<u64>,
+    pub undelivered: BTreeSet<u64>,
     /// Effects that were asked for at the end of a replay, so nobody can have begun them before.
     fresh: BTreeSet<u64>,
     /// Behind the last entry about messages: no snapshot may lie before it, since it holds the unclaimed messages.
-    messages_end: u64,
+    pub messages_end: u64,
     /// Asks that nobody here can answer, and operations that a person must settle.
     pub held: BTreeSet<u64>,
 }
@@ -121,7 +123,7 @@ impl Driven {
         }
     }
 
-    fn log(&mut self) -> &mut Log {
+    pub(crate) fn log(&mut self) -> &mut Log {
         self.log.as_mut().expect("a run that is driven has a log")
     }
 
@@ -135,7 +137,11 @@ impl Driven {
     }
 
     /// One turn: `wake` in, what the program asks for out.
-    fn turn(&mut self, wake: Wake, beyond: Beyond) -> Result<(TurnEnd, Asked), Result<ProgramError, ExecError>> {
+    pub(crate) fn turn(
+        &mut self,
+        wake: Wake,
+        beyond: Beyond,
+    ) -> Result<(TurnEnd, Asked), Result<ProgramError, ExecError>> {
         let cpu = thread_cpu();
         let first = self.state.next;
         let now = Instant::now();
@@ -192,119 +198,7 @@ impl Driven {
         Ok(())
     }
 
-    /// Wakes the program out of the journal until `entries` are used up. Stops before the wake at `until`.
-    pub fn replay(&mut self, start: Option<Wake>, entries: &[Placed], until: Option<u64>) -> Result<Option<TurnEnd>, ExecError> {
-        let beyond = if self.log.is_some() { Beyond::Live } else { Beyond::Never };
-        for placed in entries {
-            let body = &placed.entry.body;
-            if let Some(n) = body.issues().filter(|n| *n >= self.state.next) {
-                self.recorded.issued.insert(n, body.clone());
-            }
-            if let Body::Result { n, sync: true, .. } = body
-                && *n >= self.state.next
-            {
-                self.recorded.sync.insert(*n, body.clone());
-            }
-            self.recorded.wakes.extend(body.wakes());
-        }
-        let mut end = None;
-        if let Some(wake) = start {
-            end = self.replay_turn(wake, beyond)?;
-        }
-        for placed in entries {
-            if end.is_some() {
-                break;
-            }
-            let Some(n) = placed.entry.body.wakes() else {
-                match &placed.entry.body {
-                    Body::Fork { seed } => {
-                        let wake = Wake::Reseed { seed: *seed, run: self.run.to_string() };
-                        end = self.replay_turn(wake, beyond)?;
-                    }
-                    _ => self.take_signal_entry(placed),
-                }
-                continue;
-            };
-            if until == Some(placed.before.at) {
-                return Ok(None);
-            }
-            self.recorded.wakes.pop_front();
-            let outcome = self.recorded_outcome(n, &placed.entry.body)?;
-            let wake = Wake::Result { n, outcome, now: placed.entry.ts };
-            end = self.replay_turn(wake, beyond)?;
-        }
-        if let Some((n, body)) = self.recorded.issued.first_key_value() {
-            let detail = format!("the journal holds `{}`, which the program did not ask for", body.kind());
-            return Err(ExecError::Diverged { run: self.run.clone(), n: *n, detail });
-        }
-        Ok(end)
-    }
-
-    fn replay_turn(&mut self, wake: Wake, beyond: Beyond) -> Result<Option<TurnEnd>, ExecError> {
-        match self.turn(wake, beyond) {
-            Ok((TurnEnd::Idle, asked)) => self.after_turn(asked, true).map(|()| None),
-            Ok((end, asked)) => self.after_turn(asked, true).map(|()| Some(end)),
-            Err(Ok(stop)) => Ok(Some(TurnEnd::Failed(stop))),
-            Err(Err(error)) => Err(error),
-        }
-    }
-
-    fn take_signal_entry(&mut self, placed: &Placed) {
-        if let Body::Signal { id, name, value } = &placed.entry.body {
-            self.messages_end = placed.after.at;
-            self.state.signals.push_back(Arrived { name: name.clone(), value: value.clone() });
-            self.state.took_message(id.clone());
-        }
-    }
-
-    fn recorded_outcome(&mut self, n: u64, body: &Body) -> Result<Outcome, ExecError> {
-        if n >= self.state.next {
-            let detail = format!("the journal holds a result (`{}`) of an effect that the program never asked for", body.kind());
-            return Err(ExecError::Diverged { run: self.run.clone(), n, detail });
-        }
-        self.check_recorded(n, body)?;
-        self.state.delivered(n);
-        match body {
-            Body::Answer { value: value @ Value::Beside(_), .. } => Ok(Ok(self.fetch(value)?.json.into())),
-            Body::Answer { value, .. } | Body::Result { outcome: Ok(value), .. } => Ok(Ok(self.fetch(value)?)),
-            Body::Result { outcome: Err(failure), .. } => Ok(Err(failure.clone())),
-            _ => Ok(Ok(run::Payload::null())),
-        }
-    }
-
-    /// Compares a recorded result with the effect that the program asked for under this number.
-    fn check_recorded(&mut self, n: u64, body: &Body) -> Result<(), ExecError> {
-        // An effect that was withdrawn after its result was recorded is pending no more.
-        let Some(effect) = self.state.pending.get(&n).cloned() else { return Ok(()) };
-        let held = match body {
-            Body::Result { op: Some(op), args: Some(args), .. } => Some((op.as_str(), self.fetch(args)?)),
-            _ => None,
-        };
-        let same = match (&effect, body, &held) {
-            (Effect::Timer { due }, Body::Timer { due: held, .. }, _) => due == held,
-            (Effect::Signal { name }, _, Some(("signal", args))) => {
-                self.state.take_signal(name);
-                args.json.to::<String>().is_ok_and(|held| held == *name)
-            }
-            (Effect::Call { op, args }, Body::Result { .. }, Some((held, held_args))) => {
-                op == held && self.parts.host.recorded(op, args) == *held_args
-            }
-            // These have entries of their own, compared when they were asked for.
-            (Effect::Call { .. }, Body::Result { op: None, .. }, _) => true,
-            (Effect::Ask(_), Body::Answer { .. } | Body::Result { op: None, .. }, _) => true,
-            (Effect::Checkpoint { .. }, Body::Checkpoint { .. }, _) => true,
-            _ => false,
-        };
-        if same {
-            return Ok(());
-        }
-        let held = held.map_or_else(|| body.kind().to_owned(), |(op, args)| format!("{op} {}", args.json.get()));
-        let asked = effect.kind();
-        let detail = format!("the journal holds a result of `{held}`; the program asked for `{asked}`, or with something else");
-        Err(ExecError::Diverged { run: self.run.clone(), n, detail })
-    }
-
-    fn fetch(&self, value: &Value) -> Result<run::Payload, ExecError> {
+    pub(crate) fn fetch(&self, value: &Value) -> Result<run::Payload, ExecError> {
         if let Value::Inline(payload) = value {
             return Ok(payload.clone());
         }
@@ -313,7 +207,7 @@ impl Driven {
     }
 
     /// Writes what a turn asked for, then shows and begins it.
-    fn after_turn(&mut self, asked: Asked, replaying: bool) -> Result<(), ExecError> {
+    pub(crate) fn after_turn(&mut self, asked: Asked, replaying: bool) -> Result<(), ExecError> {
         for n in asked.aborted {
             self.held.remove(&n);
             if let Some(task) = self.tasks.remove(&n) {
@@ -323,7 +217,11 @@ impl Driven {
         if self.log.is_none() {
             return Ok(());
         }
-        if asked.sync { self.log().sync()? } else { self.log().flush()? }
+        if asked.sync {
+            self.log().sync()?
+        } else {
+            self.log().flush()?
+        }
         self.show(asked.show)?;
         let checkpoint = !asked.checkpoints.is_empty();
         for (n, before, now) in asked.checkpoints {
@@ -344,7 +242,7 @@ impl Driven {
     }
 
     /// Has effect `n` performed, if it is still wanted.
-    fn begin(&mut self, n: u64, again: bool) -> Result<(), ExecError> {
+    pub(crate) fn begin(&mut self, n: u64, again: bool) -> Result<(), ExecError> {
         let Some(effect) = self.state.pending.get(&n) else { return Ok(()) };
         let context = CallContext { run: self.run.clone(), n, photon: self.photon.clone() };
         match effect.clone() {
@@ -371,7 +269,11 @@ impl Driven {
         Ok(())
     }
 
-    fn spawn(&mut self, n: u64, future: impl Future<Output = Option<Outcome>> + Send + 'static) -> Result<(), ExecError> {
+    fn spawn(
+        &mut self,
+        n: u64,
+        future: impl Future<Output = Option<Outcome>> + Send + 'static,
+    ) -> Result<(), ExecError> {
         let mut future = Box::pin(future);
         let io = self.parts.io.clone();
         let _guard = io.enter();
@@ -399,7 +301,7 @@ impl Driven {
     }
 
     /// Puts a result into the journal; then the program may see it.
-    fn record(&mut self, n: u64, outcome: Outcome) -> Result<(), ExecError> {
+    pub(crate) fn record(&mut self, n: u64, outcome: Outcome) -> Result<(), ExecError> {
         if self.undelivered.contains(&n) {
             return Ok(());
         }
@@ -414,7 +316,9 @@ impl Driven {
                         let value = if secret { self.hide(payload)? } else { payload.clone().into() };
                         Body::Answer { n: Some(n), id: self.ask_id(n), value }
                     }
-                    Err(failure) => Body::Result { n, op: None, args: None, sync: false, outcome: Err(failure.clone()) },
+                    Err(failure) => {
+                        Body::Result { n, op: None, args: None, sync: false, outcome: Err(failure.clone()) }
+                    }
                 }
             }
             Effect::Timer { due } => Body::Timer { n, due: *due },
@@ -643,7 +547,8 @@ impl Driven {
         if self.config.snapshots != SnapshotPolicy::Never && self.since.wakes > 0 {
             self.snapshot()?;
         }
-        let waiting_for: Vec<Waiting> = self.state.pending.iter().filter_map(|(n, effect)| self.waiting(*n, effect)).collect();
+        let waiting_for: Vec<Waiting> =
+            self.state.pending.iter().filter_map(|(n, effect)| self.waiting(*n, effect)).collect();
         self.log().push(Body::Wait { waiting_for: waiting_for.clone() })?;
         self.log().sync()?;
         Ok(Finished::Waiting(waiting_for))
@@ -662,75 +567,10 @@ impl Driven {
         })
     }
 
-    /// Records what came from outside.
-    fn take_messages(&mut self) -> Result<(), ExecError> {
-        self.looked = Instant::now();
-        for message in self.log().messages()? {
-            if !self.state.messages.contains(&message.id) {
-                match Request::read(&message) {
-                    Some(Request::Answer { n, id, value }) => self.answer(n, id, value)?,
-                    Some(Request::Signal { name, value }) => self.signal(message.id.clone(), name, value.into())?,
-                    Some(Request::Settle { n, value }) => self.settle(n, value)?,
-                    Some(Request::Cancel { reason }) => {
-                        self.control.cancel(reason);
-                        return Ok(());
-                    }
-                    None => tracing::warn!(run = %self.run, id = message.id, "a message that cannot be read was dropped"),
-                }
-            }
-            self.log().acknowledge(message.id)?;
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, number: Option<u64>, id: Option<String>, value: run::Json) -> Result<(), ExecError> {
-        let open = self.state.pending.iter().find(|(n, effect)| {
-            matches!(effect, Effect::Ask(_)) && !self.undelivered.contains(n) && number.is_none_or(|number| number == **n) && id.as_ref().is_none_or(|id| self.state.ask_ids.get(n) == Some(id))
-        });
-        match open.map(|(n, _)| *n) {
-            Some(n) => {
-                if let Some(task) = self.tasks.remove(&n) {
-                    task.abort();
-                }
-                self.record(n, Ok(value.into()))
-            }
-            None => {
-                tracing::warn!(run = %self.run, ?id, "an answer to no open question was dropped");
-                Ok(())
-            }
-        }
-    }
-
-    fn signal(&mut self, id: String, name: String, value: Value) -> Result<(), ExecError> {
-        self.log().push(Body::Signal { id: Some(id.clone()), name: name.clone(), value: value.clone() })?;
-        self.messages_end = self.log().end().at;
-        self.state.took_message(Some(id));
-        self.state.signals.push_back(Arrived { name: name.clone(), value });
-        let waiting = self.state.pending.iter().find_map(|(n, effect)| match effect {
-            Effect::Signal { name: wanted } if *wanted == name && !self.undelivered.contains(n) => Some(*n),
-            _ => None,
-        });
-        match waiting {
-            Some(n) => self.begin(n, false),
-            None => self.log().flush().map_err(ExecError::from),
-        }
-    }
-
-    fn settle(&mut self, n: u64, value: Option<run::Json>) -> Result<(), ExecError> {
-        if !self.held.contains(&n) {
-            tracing::warn!(run = %self.run, n, "a word on an operation that needs none was dropped");
-            return Ok(());
-        }
-        self.held.remove(&n);
-        match value {
-            Some(value) => self.record(n, Ok(value.into())),
-            None => self.begin(n, false),
-        }
-    }
-
     fn snapshot_pays(&self) -> bool {
         self.config.snapshots != SnapshotPolicy::Never
-            && (self.since.wakes >= self.config.snapshot_wakes || self.since.cpu >= SNAPSHOT_EVERY_CPU.max(self.snapshot_cost() * 4))
+            && (self.since.wakes >= self.config.snapshot_wakes
+                || self.since.cpu >= SNAPSHOT_EVERY_CPU.max(self.snapshot_cost() * 4))
     }
 
     fn snapshot_cost(&self) -> Duration {

@@ -201,5 +201,4 @@ impl Executor {
         tracing::debug!(removed = removed.len(), elapsed = ?began.elapsed(), "cleaned up");
         Ok(removed)
     }
-
 }

@@ -145,9 +145,9 @@ impl Executor {
 fn find(run: &RunId, tail: &Tail, id: &str) -> Result<Placed, ExecError> {
     let named = |wanted: &str| {
         let wanted = wanted.to_owned();
-        tail.entries.iter().filter(
-            move |placed| matches!(&placed.entry.body, Body::Checkpoint { id, .. } if *id == wanted),
-        )
+        tail.entries
+            .iter()
+            .filter(move |placed| matches!(&placed.entry.body, Body::Checkpoint { id, .. } if *id == wanted))
     };
     let exact = named(id).next_back();
     let numbered = || {
@@ -168,4 +168,3 @@ fn find(run: &RunId, tail: &Tail, id: &str) -> Result<Placed, ExecError> {
         ExecError::NoCheckpoint { run: run.clone(), id: id.into(), have }
     })
 }
-

@@ -87,14 +87,8 @@ impl Executor {
         let code = self.pin(&new.code).await?;
         let lease = self.parts.journals.create(&id, &self.config.owner).await?;
         let mut log = Log::new(&self.parts, lease, self.config.durable, Place::default(), 0);
-        let origin = Origin {
-            v: FORMAT,
-            guest: new.code.guest.clone(),
-            code,
-            method: new.method.clone(),
-            seed,
-            fork: None,
-        };
+        let origin =
+            Origin { v: FORMAT, guest: new.code.guest.clone(), code, method: new.method.clone(), seed, fork: None };
         let start = Start {
             tool: new.tool,
             params: new.params.clone().into(),
@@ -147,7 +141,10 @@ impl Executor {
         let lease = self.parts.journals.acquire(run, &self.config.owner, take_over).await?;
         let Some(first) = first else {
             // Killed between making the file and writing the first line: nothing was asked of this run yet.
-            return Err(ExecError::State { run: run.clone(), state: "is empty: it was killed before it began; delete it".into() });
+            return Err(ExecError::State {
+                run: run.clone(),
+                state: "is empty: it was killed before it began; delete it".into(),
+            });
         };
         let Body::Start(start) = &first.entry.body else { return Err(ExecError::Foreign(run.clone())) };
         let origin = start.origin.clone().ok_or_else(|| ExecError::Foreign(run.clone()))?;
@@ -353,8 +350,7 @@ impl Executor {
         let control: Arc<Control> = Arc::default();
         let code = (code, origin.code);
         let name = (run.clone(), start.photon.clone());
-        let driven =
-            Driven::new(parts, config, name, log, code, guest.engine(), program, state, control, started_at);
+        let driven = Driven::new(parts, config, name, log, code, guest.engine(), program, state, control, started_at);
         Ok((driven, wake))
     }
 }

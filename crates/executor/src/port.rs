@@ -6,11 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use run::{
-    Body, Effect, EffectClass, Outcome, Payload, Port, Stop,
-    entry::Value,
-    program::ProgramError,
-};
+use run::{Body, Effect, EffectClass, Outcome, Payload, Port, Stop, entry::Value, program::ProgramError};
 
 use crate::{CallContext, Host, blocking, control::Control, log::Log, state::State, values};
 
@@ -124,14 +120,10 @@ impl TurnPort<'_> {
                 message: message.clone(),
                 data: data.clone().map(Value::from),
             },
-            Effect::Checkpoint { id, state } => Body::Checkpoint {
-                n: Some(n),
-                id: self.state.checkpoint_id(id.as_ref()),
-                state: state.clone().into(),
-            },
-            Effect::Ask(ask) => {
-                Body::Ask { n: Some(n), id: self.state.ask_id(n, ask.id.as_ref()), ask: ask.clone() }
+            Effect::Checkpoint { id, state } => {
+                Body::Checkpoint { n: Some(n), id: self.state.checkpoint_id(id.as_ref()), state: state.clone().into() }
             }
+            Effect::Ask(ask) => Body::Ask { n: Some(n), id: self.state.ask_id(n, ask.id.as_ref()), ask: ask.clone() },
             Effect::Call { op, args } if self.host.class(op, args) != EffectClass::Read => {
                 Body::Call { n, op: op.clone(), args: self.host.recorded(op, args).into() }
             }
@@ -176,7 +168,8 @@ impl TurnPort<'_> {
         };
         if size > self.limits.value {
             let most = self.limits.value;
-            return self.stop("limit", format!("a value of {size} bytes for `{what}` exceeds the limit of {most} bytes"));
+            return self
+                .stop("limit", format!("a value of {size} bytes for `{what}` exceeds the limit of {most} bytes"));
         }
         Ok(())
     }
@@ -203,7 +196,9 @@ impl Port for TurnPort<'_> {
         self.limit(&effect)?;
         let effect = match effect {
             // JSON has one null: what is absent and what is null are the same in a journal line.
-            Effect::Emit { kind, message, data } => Effect::Emit { kind, message, data: data.filter(|d| d.get() != "null") },
+            Effect::Emit { kind, message, data } => {
+                Effect::Emit { kind, message, data: data.filter(|d| d.get() != "null") }
+            }
             effect => effect,
         };
         let entry = self.entry(n, &effect);
@@ -214,7 +209,10 @@ impl Port for TurnPort<'_> {
                 false
             }
             (None, Some(held)) => {
-                return self.diverged(n, format!("the journal holds {}; the program asks for `{}`", describe(&held), effect.kind()));
+                return self.diverged(
+                    n,
+                    format!("the journal holds {}; the program asks for `{}`", describe(&held), effect.kind()),
+                );
             }
             (Some(_), None) => {
                 self.check_frontier(n, effect.kind())?;
@@ -234,7 +232,8 @@ impl Port for TurnPort<'_> {
         }
         match effect {
             Effect::Emit { ref message, ref data, .. } => {
-                self.state.output += message.as_ref().map_or_else(|| data.as_ref().map_or(0, |d| d.get().len()), String::len) as u64;
+                self.state.output +=
+                    message.as_ref().map_or_else(|| data.as_ref().map_or(0, |d| d.get().len()), String::len) as u64;
                 if self.state.output > self.limits.output {
                     let most = self.limits.output;
                     return self.stop("limit", format!("the run has printed more than the limit of {most} bytes"));
@@ -275,7 +274,9 @@ impl Port for TurnPort<'_> {
                 self.same(n, asked, &held)?;
                 intended = true;
             }
-            (None, Some(held)) => return self.diverged(n, format!("the journal holds {}; the program asks for `{op}`", describe(&held))),
+            (None, Some(held)) => {
+                return self.diverged(n, format!("the journal holds {}; the program asks for `{op}`", describe(&held)));
+            }
             _ => {}
         }
         if let Some(Body::Result { op: held_op, args: held_args, outcome, .. }) = self.recorded.sync.remove(&n) {

@@ -113,7 +113,8 @@ impl<'a> Snapshots<'a> {
         bytes.extend_from_slice(&self.rest);
         self.from = start;
         // Only whole lines: what precedes the first line break belongs to the chunk before.
-        let first = if start == 0 { 0 } else { bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1) };
+        let first =
+            if start == 0 { 0 } else { bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1) };
         let mut end = bytes.len();
         while end > first {
             let line_start = bytes[first..end - 1].iter().rposition(|b| *b == b'\n').map_or(first, |at| first + at + 1);

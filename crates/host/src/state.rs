@@ -49,7 +49,11 @@ impl States {
             return Err(bad_name(op, "instance", "backups", "another name: the earlier states lie there"));
         }
         if own != Some(args.photon.as_str()) {
-            let message = format!("{op}: this run may only touch the state of {}, not of {:?}", own.unwrap_or("nobody"), args.photon);
+            let message = format!(
+                "{op}: this run may only touch the state of {}, not of {:?}",
+                own.unwrap_or("nobody"),
+                args.photon
+            );
             return Err(Failure::with_code("PermissionDenied", "EPERM", message));
         }
         Ok(self.root.join(&args.photon))

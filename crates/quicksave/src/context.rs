@@ -181,7 +181,10 @@ impl Context {
         let mut shared = lock(&self.shared);
         shared.restorable = true;
         let state = shared.restored.clone();
-        state.map(|state| state.to()).transpose().map_err(|source| Error::Value { what: "the restored state".into(), source })
+        state
+            .map(|state| state.to())
+            .transpose()
+            .map_err(|source| Error::Value { what: "the restored state".into(), source })
     }
 
     /// Asks a person: `kind` is `text`, `confirm`, `number`, …; the answer has the kind's type.

@@ -27,14 +27,15 @@
 //! stops with `diverged` and says where.
 
 mod context;
+mod door;
 mod error;
 mod native;
 mod system;
 
 pub use context::Context;
+pub use door::{Handle, Quicksave, QuicksaveBuilder};
 pub use error::Error;
 pub use executor::{Executor, Finished, Request, RunInfo};
-pub use native::{Handle, Quicksave, QuicksaveBuilder};
 pub use run::{RunId, Status, Summary, limits::Limits};
 pub use system::System;
 

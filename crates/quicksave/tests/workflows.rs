@@ -16,6 +16,13 @@ struct Counts {
     calls: Arc<AtomicU32>,
 }
 
+impl Counts {
+    fn step<T>(&self, result: T) -> T {
+        self.steps.fetch_add(1, Ordering::SeqCst);
+        result
+    }
+}
+
 fn open(store: &Arc<MemoryStore>, counts: &Counts, version: &str, snapshots: SnapshotPolicy) -> Quicksave {
     let (restoring, replaying, failing) = (counts.clone(), counts.clone(), counts.clone());
     Quicksave::builder()
@@ -44,7 +51,7 @@ async fn sum(cx: Context, upto: u32, counts: Counts) -> Result<u32, Error> {
             assert!(!sure);
         }
         let (counts, k) = (counts.clone(), next);
-        total += cx.step("add", async move { Ok(k + 0 * counts.steps.fetch_add(1, Ordering::SeqCst)) }).await?;
+        total += cx.step("add", async move { Ok(counts.step(k)) }).await?;
         next += 1;
         cx.checkpoint(&(next, total)).await?;
     }
@@ -57,7 +64,7 @@ async fn plain(cx: Context, counts: Counts) -> Result<(u32, u64), Error> {
         let counts = counts.clone();
         cx.step("one", async move {
             tokio::time::sleep(Duration::from_millis(u64::from(5 - k))).await;
-            Ok(k + 0 * counts.steps.fetch_add(1, Ordering::SeqCst))
+            Ok(counts.step(k))
         })
     };
     let joined = futures::future::try_join_all((0..5).map(step)).await?;

@@ -609,10 +609,9 @@ impl Line {
                     None => Ok(Self::take(self.value, self.bytes, self.reference)),
                 },
             },
-            "timer" => Body::Timer {
-                n: self.n.ok_or_else(|| missing("n"))?,
-                due: self.due.ok_or_else(|| missing("due"))?,
-            },
+            "timer" => {
+                Body::Timer { n: self.n.ok_or_else(|| missing("n"))?, due: self.due.ok_or_else(|| missing("due"))? }
+            }
             "signal" => Body::Signal {
                 id: self.id,
                 name: self.name.ok_or_else(|| missing("name"))?,
@@ -624,18 +623,17 @@ impl Line {
                 why: self.why.unwrap_or_default(),
                 back_to: self.back_to,
             },
-            "snapshot" => Body::Snapshot {
-                hash: self.hash.ok_or_else(|| missing("hash"))?,
-                len: self.len.unwrap_or_default(),
-            },
+            "snapshot" => {
+                Body::Snapshot { hash: self.hash.ok_or_else(|| missing("hash"))?, len: self.len.unwrap_or_default() }
+            }
             "fork" => Body::Fork { seed: self.seed.ok_or_else(|| missing("seed"))? },
             "cancel" => Body::Cancel { reason: self.reason.unwrap_or_default() },
             "return" => Body::Return { value: Self::take(self.value, self.bytes, self.reference) },
             "error" => {
                 // Seed 000's writers put the message into `error`.
-                let message = self.message.or_else(|| {
-                    self.error.map(|e| e.to::<String>().unwrap_or_else(|_| e.get().to_owned()))
-                });
+                let message = self
+                    .message
+                    .or_else(|| self.error.map(|e| e.to::<String>().unwrap_or_else(|_| e.get().to_owned())));
                 Body::Error { message: message.unwrap_or_default(), stack: self.stack, kind: self.kind }
             }
             _ => return Ok(None),

@@ -64,9 +64,9 @@ impl std::str::FromStr for Status {
     fn from_str(s: &str) -> Result<Self, String> {
         use Status::*;
         let all = [Running, Waiting, Paused, Completed, Failed, Cancelled, TimedOut, Corrupt];
-        all.into_iter().find(|status| status.word() == s.replace('-', "_")).ok_or_else(|| {
-            format!("{s:?} is not a status: one of {} is expected", all.map(Status::word).join(", "))
-        })
+        all.into_iter()
+            .find(|status| status.word() == s.replace('-', "_"))
+            .ok_or_else(|| format!("{s:?} is not a status: one of {} is expected", all.map(Status::word).join(", ")))
     }
 }
 

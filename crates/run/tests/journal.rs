@@ -44,8 +44,11 @@ fn body() -> impl Strategy<Value = Body> {
     let n = || 0..1000u64;
     let outcome = prop_oneof![
         value().prop_map(Ok),
-        (text(), text(), prop::option::of(text()))
-            .prop_map(|(name, message, code)| Err(Failure { name, message, code })),
+        (text(), text(), prop::option::of(text())).prop_map(|(name, message, code)| Err(Failure {
+            name,
+            message,
+            code
+        })),
     ];
     prop_oneof![
         (n(), text(), prop::option::of(text()), prop::option::of(inline())).prop_map(|(n, emit, message, data)| {
@@ -67,16 +70,18 @@ fn body() -> impl Strategy<Value = Body> {
         }),
         (n(), any::<u64>()).prop_map(|(n, due)| Body::Timer { n, due }),
         (prop::option::of(text()), text(), value()).prop_map(|(id, name, value)| Body::Signal { id, name, value }),
-        (n(), text()).prop_map(|(n, op)| Body::Wait {
-            waiting_for: vec![Waiting::Call { n, op }, Waiting::Timer { due: n }],
-        }),
+        (n(), text())
+            .prop_map(|(n, op)| Body::Wait { waiting_for: vec![Waiting::Call { n, op }, Waiting::Timer { due: n }] }),
         (text(), text(), prop::option::of(n())).prop_map(|(by, why, back_to)| Body::Resume { by, why, back_to }),
         n().prop_map(|len| Body::Snapshot { hash: Hash::of(b"s"), len }),
         text().prop_map(|text| Body::Fork { seed: Seed(Hash::of(text.as_bytes()).0) }),
         text().prop_map(|reason| Body::Cancel { reason }),
         value().prop_map(|value| Body::Return { value }),
-        (text(), prop::option::of(text()), prop::option::of(text()))
-            .prop_map(|(message, stack, kind)| Body::Error { message, stack, kind }),
+        (text(), prop::option::of(text()), prop::option::of(text())).prop_map(|(message, stack, kind)| Body::Error {
+            message,
+            stack,
+            kind
+        }),
     ]
 }
 

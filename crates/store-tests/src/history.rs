@@ -8,7 +8,7 @@ use store::{CheckpointStore, JournalStore, Lease, StoreError};
 
 use crate::{driver, run_id};
 
-/// A call. Runs, lease slots and keys are numbers below [`RUNS`], [`SLOTS`] and the number of keys.
+/// A call. Runs, lease slots and keys are numbers below `RUNS`, `SLOTS` and the number of keys.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum Call {

@@ -194,8 +194,7 @@ impl Guest for MachineGuest {
     }
 
     fn restore(&self, _: &Arc<Code>, _: &Limits, images: &[Bytes]) -> Result<Box<dyn Program>, GuestError> {
-        let machine: Machine =
-            serde_json::from_slice(&images[0]).map_err(|e| GuestError::Refused(e.to_string()))?;
+        let machine: Machine = serde_json::from_slice(&images[0]).map_err(|e| GuestError::Refused(e.to_string()))?;
         Ok(Box::new(machine))
     }
 }

@@ -49,7 +49,10 @@ fn a_run_waits_for_an_answer_and_goes_on() {
 #[test]
 fn signals_are_queued_and_delivered_once() {
     let rig = Rig::new(SnapshotPolicy::Always);
-    assert!(matches!(rig.start("a", &vec![vec![Signal, Read, Signal, Checkpoint, Signal]]).unwrap(), Finished::Waiting(_)));
+    assert!(matches!(
+        rig.start("a", &vec![vec![Signal, Read, Signal, Checkpoint, Signal]]).unwrap(),
+        Finished::Waiting(_)
+    ));
     let id = "a".parse().unwrap();
     for k in 1..=3 {
         let signal = Request::Signal { name: "go".into(), value: Json::of(&k).unwrap() };

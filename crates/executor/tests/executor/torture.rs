@@ -71,7 +71,12 @@ fn recorded(rig: &Rig, id: &RunId) -> Option<BTreeMap<u64, u64>> {
     Some(counts)
 }
 
-fn attempt(executor: &Executor, io: &tokio::runtime::Runtime, id: &RunId, script: &Script) -> Result<Finished, ExecError> {
+fn attempt(
+    executor: &Executor,
+    io: &tokio::runtime::Runtime,
+    id: &RunId,
+    script: &Script,
+) -> Result<Finished, ExecError> {
     let resumed = io.block_on(executor.resume(id, "torture", Retry::No, false));
     let driver = match resumed {
         Ok(Opened::Ended(finished)) => return Ok(finished),
@@ -123,7 +128,9 @@ fn life(seed: u64) {
         }
         now = next;
     };
-    if std::env::var("SEED").is_ok() { eprintln!("{lives} lives of {script:?}"); }
+    if std::env::var("SEED").is_ok() {
+        eprintln!("{lives} lives of {script:?}");
+    }
     for (key, times) in now.host.settled.lock().unwrap().iter() {
         let performed = now.host.performed.lock().unwrap()[key];
         assert_eq!(performed, *times, "seed {seed}: {key} was performed again although its result was recorded");

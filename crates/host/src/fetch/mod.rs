@@ -25,8 +25,8 @@ use crate::gate::{Gate, Pass, Vouch};
 use crate::permissions::Access;
 use client::Clients;
 pub use client::{Resolve, SystemResolver};
-use request::{failed, latin1};
 pub(crate) use request::recorded;
+use request::{failed, latin1};
 
 /// As in the fetch standard.
 const MAX_REDIRECTS: usize = 20;

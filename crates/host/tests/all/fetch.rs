@@ -362,7 +362,8 @@ async fn a_withdrawn_request_ends() {
 fn secret_headers_do_not_reach_the_journal() {
     let home = tempfile::tempdir().unwrap();
     let host = host::LocalHost::builder(home.path()).build();
-    let args = serde_json::json!({ "url": "https://a.org", "headers": [["Authorization", "Bearer s3cret"], ["X-A", "1"]] });
+    let args =
+        serde_json::json!({ "url": "https://a.org", "headers": [["Authorization", "Bearer s3cret"], ["X-A", "1"]] });
     let recorded = executor::Host::recorded(&host, "fetch", &args.into());
     assert!(!recorded.json.get().contains("s3cret") && recorded.json.get().contains("X-A"), "{recorded:?}");
 }
