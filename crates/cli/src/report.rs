@@ -162,6 +162,9 @@ fn advice(error: &ExecError) -> (u8, Option<String>) {
         ExecError::Missing { run, .. } => {
             (exit::REFUSED, format!("put the file back from a copy, or: quicksave delete {run}"))
         }
+        ExecError::NoGuest { guest, .. } if guest == "rust" => {
+            (exit::USAGE, "a workflow in Rust is driven by the program that holds its function: start that".into())
+        }
         ExecError::NoGuest { .. } => (exit::USAGE, "resume it with a release that has that guest".into()),
         ExecError::State { run, .. } => (exit::USAGE, format!("see: quicksave show {run}")),
         ExecError::Foreign(run) => (exit::USAGE, format!("read it with: quicksave log {run}")),

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use executor::{CallContext, Config, Executor, Host, Parts};
-use host::LocalHost;
+use host::{Facts, LocalHost};
 use run::{EffectClass, Failure, Guest, Outcome, Payload};
 use store::{CheckpointStore, Durability as FileDurability, FileStore, JournalStore, MemoryStore};
 use tokio::runtime::Runtime;
@@ -76,7 +76,11 @@ impl Session {
     /// An executor that drives. `what` is the command, for others who look who drives.
     pub fn driver(&self, what: &str, screen: Arc<Terminal>) -> Result<Executor, Error> {
         let runs = Arc::new(Runs::default());
+        // Our own arguments are not the program's, and may hold what no journal should.
+        let mut facts = Facts::of_this_process();
+        facts.argv.truncate(1);
         let host = LocalHost::builder(&self.home)
+            .facts(facts)
             .permissions(self.settings.permissions()?)
             .screen(screen)
             .operations("runs.", runs.clone())

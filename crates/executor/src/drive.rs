@@ -21,7 +21,7 @@ use crate::{
     CallContext, Config, ExecError, Finished, Parts, SnapshotPolicy, blocking,
     control::Control,
     log::{Log, Place},
-    port::{Asked, Beyond, Recorded, TurnPort},
+    port::{Asked, Beyond, Recorded, TurnPort, thread_cpu},
     state::State,
     values,
 };
@@ -144,7 +144,6 @@ impl Driven {
     ) -> Result<(TurnEnd, Asked), Result<ProgramError, ExecError>> {
         let cpu = thread_cpu();
         let first = self.state.next;
-        let now = Instant::now();
         let mut port = TurnPort {
             log: self.log.as_mut(),
             run: &self.run,
@@ -158,8 +157,8 @@ impl Driven {
             control: &self.control,
             limits: &self.config.limits,
             beyond,
-            began: now,
-            checked: now,
+            began: cpu,
+            checked: Instant::now(),
         };
         let end = self.program.turn(wake, &mut port);
         let asked = port.asked;
@@ -587,9 +586,4 @@ impl Driven {
         }
         Ok(())
     }
-}
-
-fn thread_cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }

@@ -1,15 +1,15 @@
 //! Listing runs, reading one, removing them, and leaving messages for their drivers.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
-use run::{RunId, Status, Summary, journal::Chain, time::Millis};
+use run::{Hash, RunId, Status, Summary, journal::Chain, time::Millis};
 use serde::{Deserialize, Serialize};
 use store::{Owner, RunFile};
 
-use crate::{ExecError, Executor, Request, log::Place, tail};
+use crate::{ExecError, Executor, Request, log::Place, open::code_key, tail};
 
 /// A run in a listing.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct RunInfo {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub completed_at: Option<Millis>,
+    /// The code that it is pinned to, if it is ours.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<Hash>,
     /// Its error's message, or what is wrong with its journal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
@@ -134,6 +137,7 @@ impl Executor {
             started_at: summary.started_at,
             updated_at: summary.updated_at,
             completed_at: summary.completed_at,
+            code: summary.origin.map(|origin| origin.code),
             error,
         })
     }
@@ -197,8 +201,41 @@ impl Executor {
             for run in &removed {
                 self.delete(run).await?;
             }
+            self.drop_unused_code().await?;
         }
         tracing::debug!(removed = removed.len(), elapsed = ?began.elapsed(), "cleaned up");
         Ok(removed)
+    }
+
+    /// Removes code that no run is pinned to. A run that starts meanwhile looks for its code again once its start is
+    /// recorded, and what was removed is put back if such a run shows afterwards.
+    async fn drop_unused_code(&self) -> Result<(), ExecError> {
+        // Damaged journals name no code that could be trusted: while there is one, all code stays.
+        let used = async || {
+            let runs = self.list().await?;
+            let damaged = runs.iter().any(|info| info.status == Status::Corrupt);
+            let keys: HashSet<String> = runs.iter().filter_map(|info| info.code.as_ref().map(code_key)).collect();
+            Ok::<_, ExecError>((!damaged).then_some(keys))
+        };
+        let Some(before) = used().await? else { return Ok(()) };
+        let mut dropped = Vec::new();
+        for key in self.parts.keep.list("code/").await? {
+            if !before.contains(&key)
+                && let Some(bytes) = self.parts.keep.load(&key).await?
+            {
+                self.parts.keep.delete(&key).await?;
+                dropped.push((key, bytes));
+            }
+        }
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        let after = used().await?;
+        for (key, bytes) in dropped {
+            if after.as_ref().is_none_or(|keys| keys.contains(&key)) {
+                self.parts.keep.save(&key, bytes, self.config.durable).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -97,6 +97,8 @@ impl Executor {
         };
         let now = log.push(Body::Start(Box::new(start)))?;
         log.flush()?;
+        // A clean-up that did not see this run yet may have taken the code away.
+        self.pin(&new.code).await?;
         let wake = Wake::Start { method: new.method, params: new.params, seed, run: id.to_string(), now };
         let driven = Driven::new(
             self.parts.clone(),
@@ -148,7 +150,14 @@ impl Executor {
         };
         let Body::Start(start) = &first.entry.body else { return Err(ExecError::Foreign(run.clone())) };
         let origin = start.origin.clone().ok_or_else(|| ExecError::Foreign(run.clone()))?;
-        let guest = self.guest(run, &origin.guest)?.clone();
+        let guest = match self.guest(run, &origin.guest) {
+            Ok(guest) => guest.clone(),
+            // How it has ended needs no guest.
+            Err(error) => {
+                let whole = tail::read(&*self.parts.journals, run, Place::default()).await?;
+                return self.ended(run, &whole).await?.map(Opened::Ended).ok_or(error);
+            }
+        };
 
         let mut rejected = 0;
         let mut found = tail::Snapshots::new(&*self.parts.journals, run).await?;

@@ -60,7 +60,8 @@ pub(crate) struct TurnPort<'a> {
     pub control: &'a Control,
     pub limits: &'a run::limits::Limits,
     pub beyond: Beyond,
-    pub began: Instant,
+    /// The CPU time of this thread when the turn began.
+    pub began: Duration,
     pub checked: Instant,
 }
 
@@ -323,7 +324,7 @@ impl Port for TurnPort<'_> {
 
     fn interrupted(&mut self) -> Option<Stop> {
         let now = Instant::now();
-        if now - self.began > self.limits.turn_cpu {
+        if thread_cpu().saturating_sub(self.began) > self.limits.turn_cpu {
             let most = self.limits.turn_cpu.as_secs_f64();
             let message = format!("the program computed for more than {most} s without waiting for anything");
             return Some(Stop(ProgramError::new("limit", message)));
@@ -335,4 +336,10 @@ impl Port for TurnPort<'_> {
         }
         self.control.stop_reason().map(Stop)
     }
+}
+
+/// The CPU time of this thread.
+pub(crate) fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }

@@ -158,6 +158,8 @@ impl Summary {
                     self.open_asks.remove(at);
                 }
             }
+            // What came before is the life of the run that was forked.
+            Body::Fork { .. } => self.started_at = entry.ts,
             Body::Wait { waiting_for } => self.waiting_for.clone_from(waiting_for),
             Body::Resume { .. } => {
                 self.end = None;

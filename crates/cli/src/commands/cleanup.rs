@@ -41,8 +41,9 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         output::line(run.as_str());
     }
     if !session.globals.quiet {
-        let word = if args.dry_run { "would be removed" } else { "were removed" };
-        output::error_line(format!("{} runs {word}", removed.len()));
+        let word = if args.dry_run { "would be removed" } else { "removed" };
+        let runs = if removed.len() == 1 { "run" } else { "runs" };
+        output::error_line(format!("{} {runs} {word}", removed.len()));
     }
     Ok(exit::COMPLETED)
 }

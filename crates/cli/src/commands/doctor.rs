@@ -161,7 +161,8 @@ fn disk(home: &Path) -> Check {
 /// The median of some syncs of small appends.
 fn syncs(home: &Path) -> std::io::Result<Duration> {
     std::fs::create_dir_all(home)?;
-    let path = home.join(format!("doctor-{}.tmp", std::process::id()));
+    // A name that `cleanup` knows as left behind, should this process be killed.
+    let path = home.join(format!("~{}-0-d0c", std::process::id()));
     let measured = (|| {
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
         let mut times = Vec::new();

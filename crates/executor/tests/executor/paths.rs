@@ -153,3 +153,19 @@ fn lists_show_every_run_and_damage_hides_nothing_else() {
     let shown: Vec<_> = list.iter().map(|info| (info.run.as_str(), info.status)).collect();
     assert_eq!(shown, [("c", Status::Failed), ("b", Status::Waiting), ("a", Status::Completed)]);
 }
+
+#[test]
+fn cleaning_up_removes_old_runs_and_the_code_that_nobody_needs() {
+    let rig = Rig::new(SnapshotPolicy::WhenItPays);
+    rig.start("a", &vec![vec![Read]]).unwrap();
+    rig.start("b", &vec![vec![Write, Ask]]).unwrap();
+    let code = || rig.io.block_on(rig.executor.parts().keep.list("code/")).unwrap().len();
+    assert_eq!(code(), 2);
+    let clean = |age| rig.io.block_on(rig.executor.cleanup(std::time::Duration::from_millis(age), false)).unwrap();
+    assert!(clean(1_000_000).is_empty());
+    assert_eq!(code(), 2);
+    // A run that waits is not removed, however old.
+    assert_eq!(clean(0).iter().map(run::RunId::as_str).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(code(), 1);
+    assert!(matches!(rig.resume("b").unwrap(), Finished::Waiting(_)));
+}
