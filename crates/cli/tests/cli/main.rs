@@ -13,3 +13,4 @@ mod running;
 mod seeds;
 mod support;
 mod terminal;
+mod traps;

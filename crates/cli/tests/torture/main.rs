@@ -3,6 +3,7 @@
 //!
 //! `SEED=n` repeats one life; `KILLS=n` sets how many kills there are in all.
 
+mod faults;
 mod server;
 
 use std::{
