@@ -146,8 +146,12 @@ fn failed(run: &RunId, error: &ProgramError, again: &str) -> String {
         Some(stack) => &format!("{message}\n{stack}"),
         None => message,
     };
+    // What the host says would grant the access belongs to the command that tries again.
+    let grant = message.lines().next().and_then(|line| line.rsplit_once(": run again with --allow-"));
+    let grant = grant.map_or_else(String::new, |(_, flag)| format!(" --allow-{}", tame(flag)));
     format!(
-        "run {run} {word}: {}\n  try again, from its last checkpoint if it has one: quicksave resume {run} --retry{again}",
+        "run {run} {word}: {}\n  try again, from its last checkpoint if it has one: \
+         quicksave resume {run} --retry{grant}{again}",
         what.trim_end()
     )
 }

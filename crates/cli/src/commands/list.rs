@@ -32,7 +32,7 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         output::error_line("there are no such runs");
         return Ok(exit::COMPLETED);
     }
-    let wide = runs.iter().map(|run| run.run.as_str().len()).max().unwrap_or(0);
+    let wide = runs.iter().map(|run| run.run.as_str().len()).max().unwrap_or(0).max("RUN".len());
     output::line(format!("{:wide$}  {:10} {:20}  {:>8}  TOOL", "RUN", "STATUS", "STARTED", "TOOK"));
     for run in &runs {
         output::line(row(run, wide));
@@ -54,6 +54,7 @@ fn row(info: &RunInfo, wide: usize) -> String {
     let error = info
         .error
         .as_deref()
+        .filter(|error| !error.is_empty())
         .map_or_else(String::new, |error| format!("  {}", error.lines().next().unwrap_or_default()));
     let rest = cut(&tame(&format!("{tool}{error}")), 100);
     format!("{:wide$}  {:10} {started:20}  {took:>8}  {rest}", info.run.as_str(), info.status)
