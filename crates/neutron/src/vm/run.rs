@@ -1,0 +1,902 @@
+//! The loop that runs instructions.
+
+use run::{Effect, Json, Port, Stop};
+
+use super::arith::{self, Bit};
+use super::{Cache, Vm};
+use crate::ast::Type;
+use crate::code::{MAX_FRAMES, Op, WINDOW};
+use crate::fault::{Fault, R, fail, kind};
+use crate::heap::{Class, Closure, Frame, FrameKind, Map, NONE, Obj};
+use crate::value::{Kind, Value};
+
+/// Jumps back and calls between two looks at whether the turn must end.
+const FUEL: u32 = 20_000;
+
+type Window = [Value; WINDOW];
+
+/// Why the running task stopped.
+pub(crate) enum Exit {
+    /// Its function returned; the result is in register 0.
+    Ended,
+    /// An error that nothing caught, with its trace.
+    Failed(Value, String),
+    /// It waits.
+    Waiting,
+    Stopped(Stop),
+    /// The program ended itself.
+    Exit(i32),
+    /// `steps` instructions were done.
+    Stepped,
+}
+
+#[inline(always)]
+fn window(stack: &mut [Value], base: usize) -> &mut Window {
+    // Room was made when the frame was entered.
+    (&mut stack[base..base + WINDOW]).try_into().expect("a window's size")
+}
+
+impl Vm {
+    pub(super) fn run_task(&mut self, port: &mut dyn Port) -> Exit {
+        if self.steps > 0 { self.run_loop::<true>(port) } else { self.run_loop::<false>(port) }
+    }
+
+    fn run_loop<const STEP: bool>(&mut self, port: &mut dyn Port) -> Exit {
+        let program = self.program.clone();
+        let mut fuel = FUEL;
+        'frames: loop {
+            let Some(frame) = self.task.frames.last() else { return Exit::Ended };
+            let Frame { function: running, pc, base, closure, .. } = *frame;
+            let ops: &[Op] = &program.functions[running as usize].ops;
+            let base = base as usize;
+            let mut pc = pc as usize;
+            let mut regs = window(&mut self.task.stack, base);
+
+            macro_rules! r {
+                ($reg:expr) => {
+                    regs[$reg as usize]
+                };
+            }
+            macro_rules! save {
+                () => {
+                    if let Some(frame) = self.task.frames.last_mut() {
+                        frame.pc = pc as u32;
+                    }
+                };
+            }
+            let fault: Box<Fault> = 'ops: loop {
+                // Does what needs the whole machine, then looks at the registers anew.
+                macro_rules! slow {
+                    ($e:expr) => {{
+                        let result = $e;
+                        regs = window(&mut self.task.stack, base);
+                        match result {
+                            Ok(value) => value,
+                            Err(fault) => break 'ops fault,
+                        }
+                    }};
+                }
+                macro_rules! quick {
+                    ($e:expr) => {
+                        match $e {
+                            Ok(value) => value,
+                            Err(fault) => break 'ops fault,
+                        }
+                    };
+                }
+                macro_rules! collect {
+                    () => {
+                        if self.heap.full() {
+                            slow!(self.collect_or_fail());
+                        }
+                    };
+                }
+                // Continues in whatever frame is the top one now.
+                macro_rules! enter {
+                    ($e:expr) => {{
+                        save!();
+                        match $e {
+                            Ok(()) => {}
+                            Err(fault) => break 'ops fault,
+                        }
+                        if self.heap.full() {
+                            match self.collect_or_fail() {
+                                Ok(()) => {}
+                                Err(fault) => break 'ops fault,
+                            }
+                        }
+                        tick!();
+                        continue 'frames;
+                    }};
+                }
+                macro_rules! tick {
+                    () => {
+                        fuel -= 1;
+                        if fuel == 0 {
+                            fuel = FUEL;
+                            if let Some(stop) = port.interrupted() {
+                                break 'ops stop.into();
+                            }
+                        }
+                    };
+                }
+                macro_rules! jump {
+                    ($to:expr) => {{
+                        pc = pc.wrapping_add_signed($to as isize);
+                        if $to < 0 {
+                            tick!();
+                        }
+                    }};
+                }
+                macro_rules! arith {
+                    ($a:expr, $b:expr, $c:expr, $fast:expr, $slow:expr) => {{
+                        let (x, y) = (r!($b), r!($c));
+                        if x.is_number() && y.is_number() {
+                            let (x, y) = (x.as_number().unwrap_or(0.0), y.as_number().unwrap_or(0.0));
+                            r!($a) = Value::number($fast(x, y));
+                        } else {
+                            r!($a) = quick!($slow(&mut self.heap, x, y));
+                            collect!();
+                        }
+                    }};
+                }
+                macro_rules! arith_imm {
+                    ($a:expr, $b:expr, $v:expr, $fast:expr, $slow:expr) => {{
+                        let x = r!($b);
+                        if let Some(x) = x.as_number() {
+                            r!($a) = Value::number($fast(x, f64::from($v)));
+                        } else {
+                            r!($a) = quick!($slow(&mut self.heap, x, Value::number(f64::from($v))));
+                            collect!();
+                        }
+                    }};
+                }
+                macro_rules! bits {
+                    ($a:expr, $b:expr, $c:expr, $op:expr) => {{
+                        let (x, y) = (r!($b), r!($c));
+                        r!($a) = quick!(arith::bits(&self.heap, $op, x, y));
+                    }};
+                }
+                macro_rules! less {
+                    ($x:expr, $y:expr, $fast:expr, $or_equal:expr) => {{
+                        let (x, y) = ($x, $y);
+                        match (x.as_number(), y.as_number()) {
+                            (Some(x), Some(y)) => $fast(&x, &y),
+                            _ => quick!(arith::less(&self.heap, x, y, $or_equal)),
+                        }
+                    }};
+                }
+                macro_rules! less_imm {
+                    ($a:expr, $v:expr, $fast:expr, $or_equal:expr, $swap:expr) => {{
+                        let x = r!($a);
+                        let y = f64::from($v);
+                        match x.as_number() {
+                            Some(x) => $fast(&x, &y),
+                            None if $swap => quick!(arith::less(&self.heap, Value::number(y), x, $or_equal)),
+                            None => quick!(arith::less(&self.heap, x, Value::number(y), $or_equal)),
+                        }
+                    }};
+                }
+                if STEP {
+                    if self.steps <= 1 {
+                        save!();
+                        self.steps = 0;
+                        return Exit::Stepped;
+                    }
+                    self.steps -= 1;
+                }
+                let op = ops[pc];
+                pc += 1;
+                match op {
+                    Op::Move { a, b } => r!(a) = r!(b),
+                    Op::Nil { a } => r!(a) = Value::NIL,
+                    Op::Bool { a, v } => r!(a) = Value::bool(v != 0),
+                    Op::Int { a, v } => r!(a) = Value::number(f64::from(v)),
+                    Op::Const { a, k } => r!(a) = self.consts[k as usize],
+                    Op::GetGlobal { a, g } => {
+                        let value = self.globals[g as usize];
+                        if value == Value::EMPTY {
+                            break 'ops self.undefined(g);
+                        }
+                        r!(a) = value;
+                    }
+                    Op::SetGlobal { a, g } => {
+                        if self.globals[g as usize] == Value::EMPTY {
+                            break 'ops self.undefined(g);
+                        }
+                        self.globals[g as usize] = r!(a);
+                    }
+                    Op::DefGlobal { a, g } => self.globals[g as usize] = r!(a),
+                    Op::NewCell { a } => {
+                        r!(a) = self.heap.cell(r!(a));
+                        collect!();
+                    }
+                    Op::EmptyCell { a } => r!(a) = self.heap.cell(Value::EMPTY),
+                    Op::FreshCell { a } => {
+                        let value = cell_value(&self.heap, r!(a).payload());
+                        r!(a) = self.heap.cell(value);
+                        collect!();
+                    }
+                    Op::GetCell { a, b } => {
+                        let value = cell_value(&self.heap, r!(b).payload());
+                        if value == Value::EMPTY {
+                            break 'ops too_early();
+                        }
+                        r!(a) = value;
+                    }
+                    Op::SetCell { a, b } => set_cell(&mut self.heap, r!(a).payload(), r!(b)),
+                    Op::GetUp { a, u } => {
+                        let value = match self.heap.closure(closure).and_then(|c| c.cells.get(u as usize)) {
+                            Some(cell) => cell_value(&self.heap, *cell),
+                            None => Value::EMPTY,
+                        };
+                        if value == Value::EMPTY {
+                            break 'ops too_early();
+                        }
+                        r!(a) = value;
+                    }
+                    Op::SetUp { a, u } => {
+                        let cell = self.heap.closure(closure).and_then(|c| c.cells.get(u as usize)).copied();
+                        if let Some(cell) = cell {
+                            set_cell(&mut self.heap, cell, r!(a));
+                        }
+                    }
+                    Op::Closure { a, f } => {
+                        let captures = &program.functions[f as usize].captures;
+                        let outer = self.heap.closure(closure);
+                        let home = outer.map_or(NONE, |c| c.home);
+                        let cell = |capture: &crate::code::Capture| match capture {
+                            crate::code::Capture::Reg(reg) => r!(*reg).as_handle(Kind::Cell),
+                            crate::code::Capture::Up(u) => outer.and_then(|c| c.cells.get(*u as usize)).copied(),
+                        };
+                        let cells: Option<Box<[u32]>> = captures.iter().map(cell).collect();
+                        let Some(cells) = cells else { break 'ops too_early() };
+                        let made = Obj::Closure(Box::new(Closure { function: f, home, cells }));
+                        r!(a) = Value::new(Kind::Closure, self.heap.alloc(made));
+                        collect!();
+                    }
+                    Op::Add { a, b, c } => arith!(a, b, c, |x: f64, y: f64| x + y, arith::add),
+                    Op::Sub { a, b, c } => arith!(a, b, c, |x: f64, y: f64| x - y, |h: &mut _, x, y| arith::sub(h, x, y)),
+                    Op::Mul { a, b, c } => arith!(a, b, c, |x: f64, y: f64| x * y, arith::mul),
+                    Op::Div { a, b, c } => {
+                        let (x, y) = (r!(b), r!(c));
+                        match (x.as_number(), y.as_number()) {
+                            (Some(x), Some(y)) if y != 0.0 => r!(a) = Value::number(x / y),
+                            _ => r!(a) = quick!(arith::div(&self.heap, x, y)),
+                        }
+                    }
+                    Op::Rem { a, b, c } => {
+                        let (x, y) = (r!(b), r!(c));
+                        match (x.as_number(), y.as_number()) {
+                            (Some(x), Some(y)) if y != 0.0 => r!(a) = Value::number(remainder(x, y)),
+                            _ => r!(a) = quick!(arith::rem(&self.heap, x, y)),
+                        }
+                    }
+                    Op::AddImm { a, b, v } => arith_imm!(a, b, v, |x: f64, y: f64| x + y, arith::add),
+                    Op::SubImm { a, b, v } => {
+                        arith_imm!(a, b, v, |x: f64, y: f64| x - y, |h: &mut _, x, y| arith::sub(h, x, y))
+                    }
+                    Op::MulImm { a, b, v } => arith_imm!(a, b, v, |x: f64, y: f64| x * y, arith::mul),
+                    Op::DivImm { a, b, v } => match r!(b).as_number() {
+                        Some(x) if v != 0 => r!(a) = Value::number(x / f64::from(v)),
+                        _ => r!(a) = quick!(arith::div(&self.heap, r!(b), Value::number(f64::from(v)))),
+                    },
+                    Op::RemImm { a, b, v } => match r!(b).as_number() {
+                        Some(x) if v != 0 => r!(a) = Value::number(remainder(x, f64::from(v))),
+                        _ => r!(a) = quick!(arith::rem(&self.heap, r!(b), Value::number(f64::from(v)))),
+                    },
+                    Op::BitAnd { a, b, c } => bits!(a, b, c, Bit::And),
+                    Op::BitOr { a, b, c } => bits!(a, b, c, Bit::Or),
+                    Op::BitXor { a, b, c } => bits!(a, b, c, Bit::Xor),
+                    Op::Shl { a, b, c } => bits!(a, b, c, Bit::Shl),
+                    Op::Shr { a, b, c } => bits!(a, b, c, Bit::Shr),
+                    Op::Not { a, b } => r!(a) = Value::bool(!r!(b).truth()),
+                    Op::Neg { a, b } => r!(a) = quick!(arith::neg(&self.heap, r!(b))),
+                    Op::Complement { a, b } => r!(a) = quick!(arith::complement(&self.heap, r!(b))),
+                    Op::Eq { a, b, c } => r!(a) = Value::bool(self.heap.equal(r!(b), r!(c))),
+                    Op::Ne { a, b, c } => r!(a) = Value::bool(!self.heap.equal(r!(b), r!(c))),
+                    Op::Lt { a, b, c } => r!(a) = Value::bool(less!(r!(b), r!(c), f64::lt, false)),
+                    Op::Le { a, b, c } => r!(a) = Value::bool(less!(r!(b), r!(c), f64::le, true)),
+                    Op::Jump { to } => jump!(to),
+                    Op::JumpIf { a, to } => {
+                        if r!(a).truth() {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpIfNot { a, to } => {
+                        if !r!(a).truth() {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpIfNil { a, to } => {
+                        if r!(a).is_nil() {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpIfSet { a, to } => {
+                        if r!(a) != Value::EMPTY {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpEq { a, b, to } => {
+                        if self.heap.equal(r!(a), r!(b)) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpNe { a, b, to } => {
+                        if !self.heap.equal(r!(a), r!(b)) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpLt { a, b, to } => {
+                        if less!(r!(a), r!(b), f64::lt, false) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpNotLt { a, b, to } => {
+                        if !less!(r!(a), r!(b), f64::lt, false) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpLe { a, b, to } => {
+                        if less!(r!(a), r!(b), f64::le, true) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpNotLe { a, b, to } => {
+                        if !less!(r!(a), r!(b), f64::le, true) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpEqImm { a, v, to } => {
+                        if r!(a).as_number() == Some(f64::from(v)) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpNeImm { a, v, to } => {
+                        if r!(a).as_number() != Some(f64::from(v)) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpLtImm { a, v, to } => {
+                        if less_imm!(a, v, f64::lt, false, false) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpNotLtImm { a, v, to } => {
+                        if !less_imm!(a, v, f64::lt, false, false) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpLeImm { a, v, to } => {
+                        if less_imm!(a, v, f64::le, true, false) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpNotLeImm { a, v, to } => {
+                        if !less_imm!(a, v, f64::le, true, false) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpGtImm { a, v, to } => {
+                        if less_imm!(a, v, f64::gt, false, true) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpNotGtImm { a, v, to } => {
+                        if !less_imm!(a, v, f64::gt, false, true) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpGeImm { a, v, to } => {
+                        if less_imm!(a, v, f64::ge, true, true) {
+                            jump!(to)
+                        }
+                    }
+                    Op::JumpNotGeImm { a, v, to } => {
+                        if !less_imm!(a, v, f64::ge, true, true) {
+                            jump!(to)
+                        }
+                    }
+                    Op::Array { a, n } => {
+                        r!(a) = self.heap.array(Vec::with_capacity(n.clamp(0, 1 << 20) as usize));
+                        collect!();
+                    }
+                    Op::Push { a, b } => {
+                        self.heap.push(r!(a), r!(b));
+                        collect!();
+                    }
+                    Op::PushAll { a, b } => {
+                        quick!(push_all(&mut self.heap, r!(a), r!(b)));
+                        collect!();
+                    }
+                    Op::Object { a } => {
+                        r!(a) = self.heap.map(Map::with_capacity(4));
+                        collect!();
+                    }
+                    Op::GetMember { a, b, s } => {
+                        let object = r!(b);
+                        let site = &self.sites[s as usize];
+                        let mut found = Value::EMPTY;
+                        match (&self.heap.slots.get(object.payload() as usize), site.cache) {
+                            (Some(Obj::Instance { class, fields }), Cache::Field { class: known, slot })
+                                if *class == known && object.is(Kind::Instance) =>
+                            {
+                                found = fields.get(slot as usize).copied().unwrap_or(Value::EMPTY);
+                            }
+                            (Some(Obj::Map(map)), Cache::Entry { position }) if object.is(Kind::Map) => {
+                                found = map.at(position, site.name).unwrap_or(Value::EMPTY);
+                            }
+                            (Some(Obj::Array(items)), _)
+                                if object.is(Kind::Array) && site.name == self.known.length =>
+                            {
+                                found = Value::number(items.len() as f64);
+                            }
+                            _ => {}
+                        }
+                        if found == Value::EMPTY {
+                            found = slow!(self.get_member(object, s));
+                            r!(a) = found;
+                            collect!();
+                        } else {
+                            r!(a) = found;
+                        }
+                    }
+                    Op::SetMember { a, b, s } => {
+                        let (object, value) = (r!(a), r!(b));
+                        let site = &self.sites[s as usize];
+                        let mut done = false;
+                        match (self.heap.slots.get_mut(object.payload() as usize), site.cache) {
+                            (Some(Obj::Instance { class, fields }), Cache::Field { class: known, slot })
+                                if *class == known && object.is(Kind::Instance) =>
+                            {
+                                let slot = slot as usize;
+                                if slot < fields.len() {
+                                    fields[slot] = value;
+                                    done = true;
+                                } else if slot == fields.len() && slot < fields.capacity() {
+                                    fields.push(value);
+                                    done = true;
+                                }
+                            }
+                            (Some(Obj::Map(map)), Cache::Entry { position }) if object.is(Kind::Map) => {
+                                if let Some(entry) = map.at_mut(position, site.name) {
+                                    *entry = value;
+                                    done = true;
+                                }
+                            }
+                            _ => {}
+                        }
+                        if !done {
+                            slow!(self.set_member(object, s, value));
+                            collect!();
+                        }
+                    }
+                    Op::GetIndex { a, b, c } => {
+                        let (object, index) = (r!(b), r!(c));
+                        let mut found = Value::EMPTY;
+                        if let (Some(handle), Some(n)) = (object.as_handle(Kind::Array), index.as_number())
+                            && let Obj::Array(items) = &self.heap.slots[handle as usize]
+                        {
+                            let at = n as usize;
+                            if at as f64 == n && at < items.len() {
+                                found = items[at];
+                            }
+                        }
+                        if found == Value::EMPTY {
+                            found = slow!(self.get_index(object, index));
+                            r!(a) = found;
+                            collect!();
+                        } else {
+                            r!(a) = found;
+                        }
+                    }
+                    Op::SetIndex { a, b, c } => {
+                        let (object, index, value) = (r!(a), r!(b), r!(c));
+                        let mut done = false;
+                        if let (Some(handle), Some(n)) = (object.as_handle(Kind::Array), index.as_number())
+                            && let Obj::Array(items) = &mut self.heap.slots[handle as usize]
+                        {
+                            let at = n as usize;
+                            if at as f64 == n && at < items.len() {
+                                items[at] = value;
+                                done = true;
+                            }
+                        }
+                        if !done {
+                            slow!(self.set_index(object, index, value));
+                            collect!();
+                        }
+                    }
+                    Op::GetSpill { a, b, v } => {
+                        r!(a) = self.heap.items(r!(b)).get(v.max(0) as usize).copied().unwrap_or(Value::NIL);
+                    }
+                    Op::SetSpill { a, b, v } => {
+                        let (v, value) = (v.clamp(0, 1 << 17) as usize, r!(b));
+                        if let Some(items) = self.heap.items_mut(r!(a)) {
+                            if items.len() <= v {
+                                items.resize(v + 1, Value::NIL);
+                            }
+                            items[v] = value;
+                        }
+                    }
+                    Op::Call { a, n } => {
+                        let callee = r!(a);
+                        if let Some(handle) = callee.as_handle(Kind::Closure)
+                            && let Obj::Closure(c) = &self.heap.slots[handle as usize]
+                        {
+                            let function = c.function;
+                            if self.enter_fast(&program, pc, function, handle, base + a as usize, n) {
+                                tick!();
+                                continue 'frames;
+                            }
+                        }
+                        enter!(self.call_value(base + a as usize, n as usize, port));
+                    }
+                    Op::CallGlobal { a, n, g } => {
+                        let callee = self.globals[g as usize];
+                        if callee == Value::EMPTY {
+                            break 'ops self.undefined(g);
+                        }
+                        r!(a) = callee;
+                        if let Some(handle) = callee.as_handle(Kind::Closure)
+                            && let Obj::Closure(c) = &self.heap.slots[handle as usize]
+                        {
+                            let function = c.function;
+                            if self.enter_fast(&program, pc, function, handle, base + a as usize, n) {
+                                tick!();
+                                continue 'frames;
+                            }
+                        }
+                        enter!(self.call_value(base + a as usize, n as usize, port));
+                    }
+                    Op::CallSpread { a } => {
+                        let at = base + a as usize;
+                        let n = slow!(self.spread(at));
+                        enter!(self.call_value(at, n, port));
+                    }
+                    Op::Invoke { a, n, s } => {
+                        let object = r!(a);
+                        let at = base + a as usize;
+                        match (self.sites[s as usize].cache, object.kind()) {
+                            (Cache::Method { class: known, closure, function }, Some(Kind::Instance)) => {
+                                if let Obj::Instance { class, .. } = &self.heap.slots[object.payload() as usize]
+                                    && *class == known
+                                    && self.enter_fast(&program, pc, function, closure, at, n)
+                                {
+                                    tick!();
+                                    continue 'frames;
+                                }
+                            }
+                            (Cache::Native { owner, id }, Some(k)) => {
+                                let is = if k == Kind::Module {
+                                    object.payload()
+                                } else {
+                                    crate::modules::METHODS_OF + k as u32
+                                };
+                                if owner == is {
+                                    save!();
+                                    slow!(self.call_native(id, at, n as usize, port));
+                                    collect!();
+                                    continue 'ops;
+                                }
+                            }
+                            _ => {}
+                        }
+                        enter!(self.invoke(at, n as usize, s, port));
+                    }
+                    Op::InvokeSpread { a, s } => {
+                        let at = base + a as usize;
+                        let n = slow!(self.spread(at));
+                        enter!(self.invoke(at, n, s, port));
+                    }
+                    Op::SuperInvoke { a, n, s } => {
+                        let method = slow!(self.super_method(s));
+                        enter!(self.call_method(method, base + a as usize, n as usize, port));
+                    }
+                    Op::SuperInvokeSpread { a, s } => {
+                        let at = base + a as usize;
+                        let method = slow!(self.super_method(s));
+                        let n = slow!(self.spread(at));
+                        enter!(self.call_method(method, at, n, port));
+                    }
+                    Op::SuperGet { a, s } => {
+                        let method = slow!(self.super_method(s));
+                        r!(a) = self.heap.bound(r!(a), method);
+                        collect!();
+                    }
+                    Op::Return { a } => {
+                        let value = r!(a);
+                        match self.task.frames.pop() {
+                            Some(Frame { kind: FrameKind::Plain, .. }) => r!(0) = value,
+                            _ => {}
+                        }
+                        continue 'frames;
+                    }
+                    Op::ReturnNil {} => {
+                        if let Some(Frame { kind: FrameKind::Plain, .. }) = self.task.frames.pop() {
+                            r!(0) = Value::NIL;
+                        }
+                        continue 'frames;
+                    }
+                    Op::Class { a, k } => {
+                        let name = self.consts[k as usize].payload();
+                        let class = Class {
+                            name,
+                            parent: NONE,
+                            methods: Map::default(),
+                            layout: Map::default(),
+                            fields: Value::NIL,
+                        };
+                        r!(a) = Value::new(Kind::Class, self.heap.alloc(Obj::Class(Box::new(class))));
+                        collect!();
+                    }
+                    Op::Inherit { a, b } => quick!(inherit(&mut self.heap, r!(a), r!(b))),
+                    Op::Method { a, b, k } => {
+                        let (class, method, name) = (r!(a).payload(), r!(b), self.consts[k as usize].payload());
+                        set_home(&mut self.heap, method, class);
+                        if let Some(class) = self.heap.class_mut(class) {
+                            class.methods.set(name, method);
+                        }
+                    }
+                    Op::Fields { a, b } => {
+                        let (class, method) = (r!(a).payload(), r!(b));
+                        set_home(&mut self.heap, method, class);
+                        if let Some(class) = self.heap.class_mut(class) {
+                            class.fields = method;
+                        }
+                    }
+                    Op::SuperFields { a } => {
+                        let home = self.heap.closure(closure).map_or(NONE, |c| c.home);
+                        let parent = self.heap.class(home).map_or(NONE, |c| c.parent);
+                        let fields = self.heap.class(parent).map_or(Value::NIL, |c| c.fields);
+                        if let Some(fields) = fields.as_handle(Kind::Closure) {
+                            enter!(self.enter_fields(fields, base + a as usize, FrameKind::Silent));
+                        }
+                    }
+                    Op::Throw { a } => break 'ops Box::new(Fault::Throw(r!(a))),
+                    Op::Rethrow { a } => {
+                        let (value, trace) = (r!(a), r!(a.wrapping_add(1)));
+                        break 'ops Box::new(Fault::Rethrow(value, trace));
+                    }
+                    Op::Say { a } => {
+                        let message = self.heap.show(r!(a));
+                        quick!(self.world.say(message, "info", port));
+                    }
+                    Op::CheckType { a, t, k } => {
+                        let value = r!(a);
+                        if !has_type(value, t) {
+                            let what = self.heap.str_at(self.consts[k as usize].payload());
+                            break 'ops wrong_type(&self.heap, what, t, value);
+                        }
+                    }
+                    Op::ForPrep { a } => {
+                        let (source, mode) = quick!(for_prep(&mut self.heap, r!(a)));
+                        r!(a) = source;
+                        r!(a.wrapping_add(1)) = Value::number(0.0);
+                        r!(a.wrapping_add(2)) = mode;
+                        collect!();
+                    }
+                    Op::ForNext { a, b, to } => {
+                        let (source, mode) = (r!(a), r!(a.wrapping_add(2)));
+                        let at = r!(a.wrapping_add(1)).as_number().unwrap_or(0.0);
+                        let len = match source.kind() {
+                            Some(Kind::Array) => self.heap.items(source).len(),
+                            _ => source.as_number().map_or(0, |n| n as usize),
+                        };
+                        if (at as usize) < len {
+                            r!(a.wrapping_add(1)) = Value::number(at + 1.0);
+                            r!(b) = if mode == Value::TRUE {
+                                self.heap.items(source)[at as usize]
+                            } else {
+                                Value::number(at)
+                            };
+                            jump!(to);
+                        }
+                    }
+                    Op::RunUnit { a, u } => {
+                        let main = program.units[u as usize].main;
+                        enter!(self.enter(main, NONE, base + a as usize, 0, FrameKind::Plain));
+                    }
+                    Op::Concat { a, b, n } => {
+                        let parts = &regs[b as usize..(b as usize + n as usize).min(WINDOW)];
+                        r!(a) = quick!(concat(&mut self.heap, parts));
+                        collect!();
+                    }
+                    Op::RetryCount { a } => match r!(a).as_number() {
+                        Some(n) if n >= 1.0 => {}
+                        _ => {
+                            let shown = self.heap.show_short(r!(a));
+                            let text = format!("retry needs a number of attempts of at least 1, not {shown}");
+                            break 'ops Box::new(Fault::Error(kind::VALUE, text));
+                        }
+                    },
+                    Op::JumpIfGlobal { g, to } => {
+                        if self.globals[g as usize] != Value::EMPTY {
+                            jump!(to)
+                        }
+                    }
+                    Op::SetMark { g } => self.globals[g as usize] = Value::TRUE,
+                }
+            };
+            save!();
+            match self.handle(fault, pc as u32, running, base, port) {
+                Some(exit) => return exit,
+                None => continue 'frames,
+            }
+        }
+    }
+
+    /// Enters a function that takes exactly `n` arguments. False if that is not so, or something is to be reported.
+    #[inline(always)]
+    fn enter_fast(
+        &mut self,
+        program: &crate::code::Program,
+        pc: usize,
+        function: u32,
+        closure: u32,
+        at: usize,
+        n: u8,
+    ) -> bool {
+        let f = &program.functions[function as usize];
+        if f.params != u32::from(n) || self.task.frames.len() >= MAX_FRAMES {
+            return false;
+        }
+        self.reserve(at);
+        let first = at + 1 + n as usize;
+        let end = at + f.registers as usize;
+        if first < end {
+            self.task.stack[first..end].fill(Value::NIL);
+        }
+        if let Some(frame) = self.task.frames.last_mut() {
+            frame.pc = pc as u32;
+        }
+        self.task.frames.push(Frame { function, pc: 0, base: at as u32, closure, kind: FrameKind::Plain });
+        true
+    }
+
+    #[cold]
+    fn collect_or_fail(&mut self) -> R<()> {
+        self.collect();
+        if self.heap.bytes > self.heap.limit { self.out_of_memory() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn undefined(&self, g: u32) -> Box<Fault> {
+        let name = &self.program.globals[g as usize].name;
+        let hint = if crate::modules::find(name).is_some() { format!("; add: use {name};") } else { String::new() };
+        Box::new(Fault::Error(kind::NAME, format!("{name} is not defined{hint}")))
+    }
+}
+
+#[cold]
+fn too_early() -> Box<Fault> {
+    Box::new(Fault::Error(kind::NAME, "this is used before it is defined".into()))
+}
+
+fn cell_value(heap: &crate::heap::Heap, handle: u32) -> Value {
+    match heap.slots.get(handle as usize) {
+        Some(Obj::Cell(value)) => *value,
+        _ => Value::EMPTY,
+    }
+}
+
+fn set_cell(heap: &mut crate::heap::Heap, handle: u32, value: Value) {
+    if let Some(Obj::Cell(cell)) = heap.slots.get_mut(handle as usize) {
+        *cell = value;
+    }
+}
+
+/// The sign of the dividend, as C has it; whole numbers take the short way.
+#[inline(always)]
+fn remainder(x: f64, y: f64) -> f64 {
+    let (i, j) = (x as i32, y as i32);
+    if f64::from(i) == x && f64::from(j) == y && i > 0 && j > 0 { f64::from(i % j) } else { x % y }
+}
+
+fn set_home(heap: &mut crate::heap::Heap, method: Value, class: u32) {
+    if let Some(handle) = method.as_handle(Kind::Closure)
+        && let Obj::Closure(closure) = &mut heap.slots[handle as usize]
+    {
+        closure.home = class;
+    }
+}
+
+fn inherit(heap: &mut crate::heap::Heap, class: Value, parent: Value) -> R<()> {
+    let Some(handle) = parent.as_handle(Kind::Class) else {
+        return fail(kind::TYPE, format!("a class extends a class, not {}", heap.type_name(parent)));
+    };
+    let Some(from) = heap.class(handle) else { return Ok(()) };
+    let (methods, layout, fields) = (from.methods.clone(), from.layout.clone(), from.fields);
+    if let Some(class) = heap.class_mut(class.payload()) {
+        (class.parent, class.methods, class.layout, class.fields) = (handle, methods, layout, fields);
+    }
+    Ok(())
+}
+
+fn push_all(heap: &mut crate::heap::Heap, array: Value, source: Value) -> R<()> {
+    if source.is(Kind::Text) {
+        for c in heap.str(source).to_owned().chars() {
+            let c = heap.text(c.to_string());
+            heap.push(array, c);
+        }
+        return Ok(());
+    }
+    if !source.is(Kind::Array) {
+        return fail(kind::TYPE, format!("... takes an array, not {}", heap.type_name(source)));
+    }
+    for value in heap.items(source).to_vec() {
+        heap.push(array, value);
+    }
+    Ok(())
+}
+
+fn has_type(value: Value, t: u8) -> bool {
+    match Type::ALL.get(t as usize) {
+        Some((_, Type::Int)) => value.as_number().is_some_and(|n| n == n.trunc() && n.is_finite()),
+        Some((_, Type::Float)) => value.is_number(),
+        Some((_, Type::String)) => value.is(Kind::Text),
+        Some((_, Type::Bool)) => value.as_bool().is_some(),
+        Some((_, Type::Array)) => value.is(Kind::Array),
+        Some((_, Type::Object)) => value.is(Kind::Map) || value.is(Kind::Instance),
+        _ => true,
+    }
+}
+
+#[cold]
+fn wrong_type(heap: &crate::heap::Heap, what: &str, t: u8, value: Value) -> Box<Fault> {
+    let name = Type::ALL.get(t as usize).map_or("any", |(name, _)| name);
+    let shown = heap.show_short(value);
+    let given = if value.is_number() || value.is_nil() { shown } else { format!("{} {shown}", heap.type_name(value)) };
+    Box::new(Fault::Error(kind::TYPE, format!("{what} must be of type {name}, not {given}")))
+}
+
+/// What `for … in` walks: an array of what is given, or a length whose indexes are given.
+fn for_prep(heap: &mut crate::heap::Heap, source: Value) -> R<(Value, Value)> {
+    match source.kind() {
+        Some(Kind::Array) => Ok((source, Value::FALSE)),
+        Some(Kind::Map) => {
+            let keys = heap.as_map(source).map(|m| m.iter().map(|(k, _)| Value::new(Kind::Text, k)).collect());
+            Ok((heap.array(keys.unwrap_or_default()), Value::TRUE))
+        }
+        Some(Kind::Text) => {
+            let text = heap.str(source).to_owned();
+            let items = text.chars().map(|c| heap.text(c.to_string())).collect();
+            Ok((heap.array(items), Value::TRUE))
+        }
+        Some(Kind::Bytes) => {
+            let len = heap.as_bytes(source).map_or(0, <[u8]>::len);
+            Ok((Value::number(len as f64), Value::FALSE))
+        }
+        _ => fail(kind::TYPE, format!("for … in walks objects, arrays and strings, not {}", heap.type_name(source))),
+    }
+}
+
+fn concat(heap: &mut crate::heap::Heap, parts: &[Value]) -> R<Value> {
+    if let [one] = parts
+        && one.is(Kind::Text)
+    {
+        return Ok(*one);
+    }
+    let mut text = String::new();
+    for part in parts {
+        match heap.as_str(*part) {
+            Some(piece) => text.push_str(piece),
+            None => text.push_str(&heap.show(*part)),
+        }
+        if text.len() > crate::heap::MAX_TEXT {
+            return fail(kind::MEMORY, "this string would be longer than 1 GiB");
+        }
+    }
+    Ok(heap.text(text))
+}
+
+impl super::World {
+    /// Shows a line.
+    pub(crate) fn say(&mut self, message: String, level: &str, port: &mut dyn Port) -> R<()> {
+        self.observed = true;
+        let data = Json::from(serde_json::json!({ "level": level }));
+        port.effect(Effect::Emit { kind: "log".into(), message: Some(message), data: Some(data) })?;
+        Ok(())
+    }
+}

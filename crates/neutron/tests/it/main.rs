@@ -1,0 +1,5 @@
+//! Tests of the language, its snapshots and its library.
+
+mod conformance;
+mod drive;
+mod port;
