@@ -28,8 +28,10 @@ doc:
 unit:
 	cargo test --release --workspace
 
-# The photon ecosystem's own library reads our logs, and we read its.
-interop: build
+# The photon ecosystem's own library reads our logs, and we read its. The binary is the one that the tests were run
+# with: building it alone would choose other features, and compile the heavy crates a second time.
+interop:
+	@[ -x $${CARGO_TARGET_DIR:-target}/release/quicksave ] || $(MAKE) build
 	tests/interop/run
 
 # Ours and the peers in one run; `make bench WRITE=1` also writes docs/benchmarks.md.
