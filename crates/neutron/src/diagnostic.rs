@@ -72,14 +72,17 @@ impl Problem {
 
 /// A source line with a mark under a place.
 pub(crate) fn excerpt(line_number: u32, line: &str, mark: Option<(u32, usize)>) -> String {
-    let shown: String = line.chars().take(160).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    // Of a long line, the part around the mark.
+    let column = mark.map_or(1, |(column, _)| column as usize);
+    let cut = if column > 120 { column - 60 } else { 0 };
+    let shown: String =
+        line.chars().skip(cut).take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let gutter = line_number.to_string();
     let mut out = format!("  {gutter} | {shown}");
-    if let Some((column, length)) = mark
-        && column <= 160
-    {
-        let room = shown.chars().count().saturating_sub(column as usize - 1).max(1);
-        let (pad, before) = (" ".repeat(gutter.len()), " ".repeat(column as usize - 1));
+    if let Some((_, length)) = mark {
+        let column = column - cut;
+        let room = shown.chars().count().saturating_sub(column - 1).max(1);
+        let (pad, before) = (" ".repeat(gutter.len()), " ".repeat(column - 1));
         let _ = write!(out, "\n  {pad} | {before}{}", "^".repeat(length.clamp(1, room)));
     }
     out

@@ -22,6 +22,8 @@ mod parser;
 mod resolve;
 pub mod snapshot;
 mod source;
+#[doc(hidden)]
+pub mod stepping;
 mod value;
 mod vm;
 

@@ -182,7 +182,7 @@ ops! {
     89 RunUnit { a: Reg, u: Unit }
     90 Concat { a: Reg, b: Reg, n: Byte }
     91 RetryCount { a: Reg }
-    92 JumpIfGlobal { g: Global, to: Jump }
+    92 IsSet { a: Reg, g: Global }
     93 SetMark { g: Global }
     94 GetSpill { a: Reg, b: Reg, v: Imm }
     95 SetSpill { a: Reg, b: Reg, v: Imm }

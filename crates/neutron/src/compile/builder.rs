@@ -113,8 +113,7 @@ impl FnState {
             | JumpNotGtImm { to, .. }
             | JumpGeImm { to, .. }
             | JumpNotGeImm { to, .. }
-            | ForNext { to, .. }
-            | JumpIfGlobal { to, .. } => *to = offset,
+            | ForNext { to, .. } => *to = offset,
             _ => {}
         }
     }

@@ -31,6 +31,20 @@ impl Compiler<'_> {
         if next_changes { self.fresh(e) } else { self.any(e) }
     }
 
+    /// A part of what goes to `dst`: there, if it is free and the part has no register already. So long chains need
+    /// no more registers than short ones.
+    fn part(&mut self, e: &Expr, next_changes: bool, dst: u8, fresh: bool) -> u8 {
+        let chain = matches!(
+            e.kind,
+            ExprKind::Binary(_) | ExprKind::Member(_) | ExprKind::Index(_) | ExprKind::Call(_)
+        );
+        if fresh && chain {
+            self.into(e, dst, true);
+            return dst;
+        }
+        self.any_kept(e, next_changes)
+    }
+
     /// A new register with the value.
     pub(super) fn fresh(&mut self, e: &Expr) -> u8 {
         let dst = self.temp();
@@ -89,7 +103,7 @@ impl Compiler<'_> {
             }
             ExprKind::Lambda(fun) => self.closure(fun, "(function)", false, dst),
             ExprKind::Unary(op, operand) => self.unary(*op, operand, dst),
-            ExprKind::Binary(b) => self.binary(b, e, dst),
+            ExprKind::Binary(b) => self.binary(b, e, dst, fresh),
             ExprKind::Assign(a) => self.assign(a, e, Some(dst)),
             ExprKind::Step(s) => self.step(s, e, Some(dst)),
             ExprKind::Cond(c) => {
@@ -101,7 +115,7 @@ impl Compiler<'_> {
                 self.patch(end);
             }
             ExprKind::Member(m) => {
-                let b = self.any(&m.object);
+                let b = self.part(&m.object, false, dst, fresh && !m.optional);
                 self.at(e.span);
                 if m.optional {
                     let out = if b == dst { self.temp() } else { dst };
@@ -119,7 +133,7 @@ impl Compiler<'_> {
                 }
             }
             ExprKind::Index(i) => {
-                let b = self.any_kept(&i.object, i.index_changes);
+                let b = self.part(&i.object, i.index_changes, dst, fresh);
                 let c = self.any(&i.index);
                 self.at(e.span);
                 self.emit(Op::GetIndex { a: dst, b, c });
@@ -209,8 +223,8 @@ impl Compiler<'_> {
         });
     }
 
-    fn binary(&mut self, binary: &Binary, e: &Expr, dst: u8) {
-        let b = self.any_kept(&binary.left, binary.right_changes);
+    fn binary(&mut self, binary: &Binary, e: &Expr, dst: u8, fresh: bool) {
+        let b = self.part(&binary.left, binary.right_changes, dst, fresh);
         self.operation(binary.op, b, &binary.right, e, dst);
     }
 

@@ -206,6 +206,14 @@ impl Compiler<'_> {
         }
     }
 
+    /// Jumps if a hidden variable has a value.
+    fn jump_if_set(&mut self, g: u32) -> usize {
+        let a = self.temp();
+        self.emit(Op::IsSet { a, g });
+        self.free_to(a as usize);
+        self.emit(Op::JumpIf { a, to: 0 })
+    }
+
     /// Initialised by the first run that comes by; one for all calls.
     fn static_var(&mut self, decl: &VarDecl) {
         let VarDecl::Names(ty, vars) = decl else {
@@ -224,7 +232,7 @@ impl Compiler<'_> {
             if let Some(ty) = ty {
                 self.set_type(&var.name, *ty);
             }
-            let known = self.emit(Op::JumpIfGlobal { g, to: 0 });
+            let known = self.jump_if_set(g);
             let reg = self.temp();
             match &var.value {
                 Some(e) => self.into(e, reg, true),
@@ -278,7 +286,7 @@ impl Compiler<'_> {
         let Some(mark) = self.main_mark else { return };
         let Some(top) = self.names.by_name.get("main") else { return };
         let g = self.slots[*top as usize];
-        let done = self.emit(Op::JumpIfGlobal { g: mark, to: 0 });
+        let done = self.jump_if_set(mark);
         let base = self.temp();
         self.at(tree.end);
         self.emit(Op::CallGlobal { a: base, n: 0, g });
@@ -314,7 +322,7 @@ impl Compiler<'_> {
                         mark
                     }
                 };
-                let done = self.emit(Op::JumpIfGlobal { g: mark, to: 0 });
+                let done = self.jump_if_set(mark);
                 self.emit(Op::SetMark { g: mark });
                 let base = self.temp();
                 self.emit(Op::RunUnit { a: base, u: unit });

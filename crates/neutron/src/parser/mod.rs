@@ -138,6 +138,10 @@ impl Parser {
     }
 
     fn unexpected<T>(&mut self, expected: &str) -> P<T> {
+        // A string or comment that is never closed has taken the rest; that was reported.
+        if self.ended() && self.problems.iter().any(|p| p.message.ends_with("is never closed")) {
+            return Err(Bad);
+        }
         let message = format!("expected {expected}, found {}", self.found());
         // At the end, the place of interest is what came before it.
         let span = if self.ended() { self.last() } else { self.span() };
@@ -173,9 +177,9 @@ impl Parser {
             let span = self.advance().span;
             return Ok(self.new_ident(name, span));
         }
-        if let Tok::Key(key) = self.tok() {
+        if let Tok::Key(key) = *self.tok() {
             let message = format!("{key} is a word of the language and cannot be {what}");
-            let span = self.span();
+            let span = self.advance().span;
             self.problem(span, message).hint = Some(format!("choose another name, such as {key}_"));
             return Err(Bad);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bytes::Reader;
 use super::objects::{self, Known};
 use super::{BadSnapshot, Read, damaged, program, verify};
-use crate::heap::{NONE, Waits};
+use crate::heap::Waits;
 use crate::modules;
 use crate::value::Kind;
 use crate::vm::{LogState, Rng, Vm, World};
@@ -52,7 +52,6 @@ fn read_roots(vm: &mut Vm, known: &Known<'_>, r: &mut Reader<'_>) -> Read<()> {
     vm.tasks = r.list(4, |r| known.handle(r, Kind::Task))?;
     vm.ready = r.list(4, |r| known.handle(r, Kind::Task))?.into();
     vm.main = known.handle(r, Kind::Task)?;
-    let current = r.u32()?;
     vm.next_task = r.u32()?;
     vm.fresh_from_file = r.bool()?;
     vm.globals = known.values(r)?;
@@ -63,23 +62,12 @@ fn read_roots(vm: &mut Vm, known: &Known<'_>, r: &mut Reader<'_>) -> Read<()> {
     if !vm.tasks.iter().all(|h| seen.insert(*h)) {
         return damaged("a task is there twice");
     }
-    let mut running: Vec<u32> = vm.ready.iter().copied().collect();
-    if current != NONE {
-        if !known.kinds.get(current as usize).is_some_and(|k| *k == Kind::Task as u8) {
-            return damaged("the running task is none");
-        }
-        running.push(current);
-    }
     seen.clear();
-    for handle in running {
+    for handle in vm.ready.iter().copied() {
         let can_run = vm.heap.task(handle).is_some_and(|t| t.waits == Waits::Nothing);
         if !can_run || !seen.insert(handle) || !vm.tasks.contains(&handle) {
             return damaged("a task cannot run");
         }
-    }
-    if current != NONE {
-        // The running task is first in line.
-        vm.ready.push_front(current);
     }
     Ok(())
 }

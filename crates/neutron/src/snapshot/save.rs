@@ -143,9 +143,11 @@ fn roots(vm: &Vm, current: u32, numbers: &mut Numbers, w: &mut Writer) {
         list.for_each(|h| w.u32(numbers.handle(*h)));
     };
     handles(&mut vm.tasks.iter(), w);
-    handles(&mut vm.ready.iter(), w);
+    // The running task is the first in line.
+    let running = Some(current).filter(|h| *h != NONE);
+    let ready: Vec<u32> = running.into_iter().chain(vm.ready.iter().copied()).collect();
+    handles(&mut ready.iter(), w);
     w.u32(numbers.handle(vm.main));
-    w.u32(numbers.handle(current));
     w.u32(vm.next_task);
     w.bool(vm.fresh_from_file);
     numbers.values(&vm.globals, w);

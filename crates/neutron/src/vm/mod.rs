@@ -191,6 +191,11 @@ impl Vm {
         ends.max().unwrap_or(0).min(self.task.stack.len())
     }
 
+    /// Between any two instructions all registers of the running task may matter.
+    pub fn mark_live(&mut self) {
+        self.task.live = self.stack_end() as u32;
+    }
+
     pub fn collect(&mut self) {
         let end = self.stack_end();
         let (task, globals, consts, sites) = (&self.task, &self.globals, &self.consts, &self.sites);

@@ -711,11 +711,7 @@ impl Vm {
                             break 'ops Box::new(Fault::Error(kind::VALUE, text));
                         }
                     },
-                    Op::JumpIfGlobal { g, to } => {
-                        if self.globals[g as usize] != Value::EMPTY {
-                            jump!(to)
-                        }
-                    }
+                    Op::IsSet { a, g } => r!(a) = Value::bool(self.globals[g as usize] != Value::EMPTY),
                     Op::SetMark { g } => self.globals[g as usize] = Value::TRUE,
                 }
             };

@@ -1,0 +1,75 @@
+//! For tests: a machine that stops after any number of instructions, and can be saved there.
+
+use std::sync::Arc;
+
+use run::limits::Limits;
+use run::{Code, Outcome, Port, Stop, TurnEnd, Wake};
+
+use crate::load;
+use crate::snapshot::{self, BadSnapshot};
+use crate::vm::{End, Vm};
+
+/// A program that can be stopped at every boundary between two instructions.
+pub struct Stepper {
+    vm: Vm,
+}
+
+fn result(end: End) -> Option<TurnEnd> {
+    match end {
+        End::Stepped => None,
+        End::Waits => Some(TurnEnd::Idle),
+        End::Done(0) => Some(TurnEnd::Done(run::Payload::null())),
+        End::Done(code) => Some(TurnEnd::Failed(run::program::ProgramError::new("exit", code.to_string()))),
+        End::Failed(error) => Some(TurnEnd::Failed(error)),
+    }
+}
+
+impl Stepper {
+    /// A program that has not begun.
+    pub fn new(code: &Code) -> Self {
+        let (program, _) = load::from_code(code).expect("code that compiles");
+        Self { vm: Vm::new(Arc::new(program), Limits::default().memory) }
+    }
+
+    /// A machine from the bytes of `image`.
+    pub fn restore(image: &[u8]) -> Result<Self, BadSnapshot> {
+        Ok(Self { vm: snapshot::decode(image, Limits::default().memory)? })
+    }
+
+    /// Stops after `n` instructions from here on; 0: never.
+    pub fn limit(&mut self, n: u64) {
+        self.vm.steps = if n == 0 { 0 } else { n + 1 };
+    }
+
+    /// Instructions until it stops.
+    pub fn left(&self) -> u64 {
+        self.vm.steps.saturating_sub(1)
+    }
+
+    /// Begins. `None`: stopped by the limit.
+    pub fn start(&mut self, wake: Wake, port: &mut dyn Port) -> Result<Option<TurnEnd>, Stop> {
+        let Wake::Start { params, seed, run, now, .. } = wake else { return Ok(None) };
+        self.vm.start(&params, seed, run, now, port).map(result)
+    }
+
+    /// Goes on after the limit.
+    pub fn go(&mut self, port: &mut dyn Port) -> Result<Option<TurnEnd>, Stop> {
+        self.vm.go(port).map(result)
+    }
+
+    /// Delivers a result.
+    pub fn deliver(&mut self, n: u64, outcome: Outcome, now: u64, port: &mut dyn Port) -> Result<Option<TurnEnd>, Stop> {
+        self.vm.deliver(n, outcome, now, port).map(result)
+    }
+
+    /// The machine's bytes here.
+    pub fn image(&mut self) -> Vec<u8> {
+        self.vm.mark_live();
+        snapshot::encode(&mut self.vm).expect("a small program")
+    }
+
+    /// Collects garbage now.
+    pub fn collect(&mut self) {
+        self.vm.collect();
+    }
+}
