@@ -49,8 +49,7 @@ fn main() {
     let mut program = neutron::Neutron.load(&Arc::new(checked.code), &Limits::default()).expect("it compiles");
     let loaded = started.elapsed();
     let started = Instant::now();
-    let wake =
-        Wake::Start { method: None, params: neutron::params(&[]), seed: Seed([1; 32]), run: "r".into(), now: 0 };
+    let wake = Wake::Start { method: None, params: neutron::params(&[]), seed: Seed([1; 32]), run: "r".into(), now: 0 };
     let end = program.turn(wake, &mut Terminal(0));
     eprintln!("{end:?}");
     eprintln!("load {:.3} ms, run {:.3} ms", loaded.as_secs_f64() * 1e3, started.elapsed().as_secs_f64() * 1e3);

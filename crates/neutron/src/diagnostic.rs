@@ -75,8 +75,7 @@ pub(crate) fn excerpt(line_number: u32, line: &str, mark: Option<(u32, usize)>) 
     // Of a long line, the part around the mark.
     let column = mark.map_or(1, |(column, _)| column as usize);
     let cut = if column > 120 { column - 60 } else { 0 };
-    let shown: String =
-        line.chars().skip(cut).take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let shown: String = line.chars().skip(cut).take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let gutter = line_number.to_string();
     let mut out = format!("  {gutter} | {shown}");
     if let Some((_, length)) = mark {

@@ -42,13 +42,20 @@ pub(crate) enum Control {
     Checkpoint(String),
     /// Ask for an effect and wait for its result.
     Ask(Effect, Asked),
-    Spawn { callee: Value, args: Vec<Value>, is_process: bool },
+    Spawn {
+        callee: Value,
+        args: Vec<Value>,
+        is_process: bool,
+    },
     Await(u32),
     Receive,
     Kill(u32),
     CurrentTask,
     IsAlive(u32),
-    Timer { ms: Value, callee: Value },
+    Timer {
+        ms: Value,
+        callee: Value,
+    },
     CountProcesses,
     Send(u32, Value),
 }

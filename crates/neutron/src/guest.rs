@@ -85,8 +85,7 @@ impl Guest for Neutron {
             return Ok(Box::new(Running { vm }));
         }
         let (program, diagnostics) = load::from_code(code)?;
-        let errors: Vec<_> =
-            diagnostics.iter().filter(|d| d.severity == Severity::Error).map(|d| d.render()).collect();
+        let errors: Vec<_> = diagnostics.iter().filter(|d| d.severity == Severity::Error).map(|d| d.render()).collect();
         if !errors.is_empty() {
             return Err(GuestError::Code(errors.join("\n")));
         }

@@ -71,8 +71,7 @@ pub fn check(source: &str, file: &str, loader: &dyn Loader) -> Vec<Diagnostic> {
 pub fn resume(snapshot: &[u8], file: &str) -> Result<Code, BadSnapshot> {
     snapshot::decode(snapshot, usize::MAX)?;
     let entry = if file.ends_with(SNAP) { file.to_owned() } else { format!("{file}{SNAP}") };
-    let module =
-        Module { source: STANDARD.encode(snapshot), original: None, imports: BTreeMap::new(), map: None };
+    let module = Module { source: STANDARD.encode(snapshot), original: None, imports: BTreeMap::new(), map: None };
     Ok(Code { guest: GUEST.into(), entry: entry.clone(), modules: [(entry, module)].into() })
 }
 

@@ -58,7 +58,13 @@ impl Stepper {
     }
 
     /// Delivers a result.
-    pub fn deliver(&mut self, n: u64, outcome: Outcome, now: u64, port: &mut dyn Port) -> Result<Option<TurnEnd>, Stop> {
+    pub fn deliver(
+        &mut self,
+        n: u64,
+        outcome: Outcome,
+        now: u64,
+        port: &mut dyn Port,
+    ) -> Result<Option<TurnEnd>, Stop> {
         self.vm.deliver(n, outcome, now, port).map(result)
     }
 

@@ -18,12 +18,24 @@ pub(crate) enum FieldKind {
 }
 
 macro_rules! field_type {
-    (Reg) => { u8 };
-    (Byte) => { u8 };
-    (Imm16) => { i16 };
-    (Imm) => { i32 };
-    (Jump) => { i32 };
-    ($other:ident) => { u32 };
+    (Reg) => {
+        u8
+    };
+    (Byte) => {
+        u8
+    };
+    (Imm16) => {
+        i16
+    };
+    (Imm) => {
+        i32
+    };
+    (Jump) => {
+        i32
+    };
+    ($other:ident) => {
+        u32
+    };
 }
 
 macro_rules! ops {

@@ -16,9 +16,16 @@ pub(super) enum Captured {
 
 /// What `break`, `continue` and `return` must go through.
 pub(super) enum Around {
-    Loop { breaks: Vec<usize>, continues: Vec<usize> },
+    Loop {
+        breaks: Vec<usize>,
+        continues: Vec<usize>,
+    },
     /// A `finally`: `reg` says why it runs; `entries` jump to its beginning.
-    Finally { reg: u8, entries: Vec<usize>, exits: Vec<Exit> },
+    Finally {
+        reg: u8,
+        entries: Vec<usize>,
+        exits: Vec<Exit>,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! Conditions: compare and jump in one instruction.
 
-use super::expression::small;
 use super::Compiler;
+use super::expression::small;
 use crate::ast::{Binary, BinaryOp, Expr, ExprKind, Unary};
 use crate::code::Op;
 

@@ -34,10 +34,8 @@ impl Compiler<'_> {
     /// A part of what goes to `dst`: there, if it is free and the part has no register already. So long chains need
     /// no more registers than short ones.
     fn part(&mut self, e: &Expr, next_changes: bool, dst: u8, fresh: bool) -> u8 {
-        let chain = matches!(
-            e.kind,
-            ExprKind::Binary(_) | ExprKind::Member(_) | ExprKind::Index(_) | ExprKind::Call(_)
-        );
+        let chain =
+            matches!(e.kind, ExprKind::Binary(_) | ExprKind::Member(_) | ExprKind::Index(_) | ExprKind::Call(_));
         if fresh && chain {
             self.into(e, dst, true);
             return dst;

@@ -12,15 +12,25 @@ pub(crate) enum Obj {
     Free,
     Text(Text),
     /// The first `len` bytes of a growing text: appending to the longest of them copies nothing.
-    Beginning { growing: u32, len: u32, chars: u32 },
+    Beginning {
+        growing: u32,
+        len: u32,
+        chars: u32,
+    },
     Growing(String),
     Array(Vec<Value>),
     Map(Box<Map>),
     Closure(Box<Closure>),
     Cell(Value),
     Class(Box<Class>),
-    Instance { class: u32, fields: Vec<Value> },
-    Bound { this: Value, method: Value },
+    Instance {
+        class: u32,
+        fields: Vec<Value>,
+    },
+    Bound {
+        this: Value,
+        method: Value,
+    },
     Bytes(Vec<u8>),
     Task(Box<Task>),
 }
@@ -82,7 +92,10 @@ pub(crate) enum FrameKind {
 pub(crate) enum Waits {
     Nothing,
     /// For the result of an effect; `what` says what becomes of it and how to ask again after a resume.
-    Effect { n: u64, what: Asked },
+    Effect {
+        n: u64,
+        what: Asked,
+    },
     /// For another task's end.
     Task(u32),
     /// For a message.

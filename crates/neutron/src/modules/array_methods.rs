@@ -15,10 +15,8 @@ pub(super) static FUNCTIONS: &[Native] = &[
     Native::new("array.contains", 1, 1, contains),
 ];
 
-pub(super) static BUFFER_FUNCTIONS: &[Native] = &[
-    Native::new("buffer.slice", 0, 2, buffer_slice),
-    Native::new("buffer.toString", 0, 0, buffer_text),
-];
+pub(super) static BUFFER_FUNCTIONS: &[Native] =
+    &[Native::new("buffer.slice", 0, 2, buffer_slice), Native::new("buffer.toString", 0, 0, buffer_text)];
 
 /// Appends; gives the new length.
 pub(super) fn push(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {

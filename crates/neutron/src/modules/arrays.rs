@@ -46,7 +46,6 @@ pub(super) static INTERNAL: &[Native] = &[
 /// The longest array that one call makes.
 const MAX_NEW: usize = 1 << 27;
 
-
 fn new(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let n = if args.is_empty() { 0 } else { cx.count(args, 0, "the length of an array")? };
     if n > MAX_NEW {

@@ -135,7 +135,8 @@ pub(super) fn tmpfile(cx: &mut Cx<'_>, _: &[Value]) -> R<Value> {
     cx.world.temporary += 1;
     let mut random = [0; 12];
     cx.world.random_bytes(&mut random);
-    let name: String = random.iter().map(|b| char::from(b"abcdefghijklmnopqrstuvwxyz012345"[(b & 31) as usize])).collect();
+    let name: String =
+        random.iter().map(|b| char::from(b"abcdefghijklmnopqrstuvwxyz012345"[(b & 31) as usize])).collect();
     let path = format!("{}/neutron-{name}", folder.trim_end_matches('/'));
     cx.world.operation("fs.writeFile", json!({ "path": path, "flag": "wx" }), Some(Vec::new()), cx.port)?;
     Ok(cx.new_text(path))

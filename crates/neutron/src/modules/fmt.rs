@@ -14,7 +14,9 @@ pub(super) static FUNCTIONS: &[Native] = &[
     Native::new("fmt.to_oct", 1, 1, |cx, args| radix(cx, args, 8)),
     Native::new("fmt.type", 1, 1, type_),
     Native::new("fmt.is_int", 1, 1, |_, args| is(args[0].as_number().is_some_and(|n| n == n.trunc() && n.is_finite()))),
-    Native::new("fmt.is_float", 1, 1, |_, args| is(args[0].as_number().is_some_and(|n| n != n.trunc() || !n.is_finite()))),
+    Native::new("fmt.is_float", 1, 1, |_, args| {
+        is(args[0].as_number().is_some_and(|n| n != n.trunc() || !n.is_finite()))
+    }),
     Native::new("fmt.is_string", 1, 1, |_, args| is(args[0].is(Kind::Text))),
     Native::new("fmt.is_bool", 1, 1, |_, args| is(args[0].as_bool().is_some())),
     Native::new("fmt.is_nil", 1, 1, |_, args| is(args[0].is_nil())),

@@ -77,7 +77,13 @@ fn log(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     if base <= 0.0 || base == 1.0 {
         return fail(kind::VALUE, format!("{} is no base of logarithms", crate::number::text(base)));
     }
-    Ok(Value::foreign_number(if base == 10.0 { x.log10() } else if base == 2.0 { x.log2() } else { x.log(base) }))
+    Ok(Value::foreign_number(if base == 10.0 {
+        x.log10()
+    } else if base == 2.0 {
+        x.log2()
+    } else {
+        x.log(base)
+    }))
 }
 
 /// Of the arguments, or of an array.

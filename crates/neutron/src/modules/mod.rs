@@ -154,9 +154,7 @@ pub(crate) fn native(id: u32) -> Option<&'static Native> {
 
 /// A native function by its full name, as snapshots name it.
 pub(crate) fn native_by_name(full: &str) -> Option<u32> {
-    MODULES.iter().find_map(|m| {
-        m.functions.iter().position(|f| f.name == full).map(|at| m.id << 16 | at as u32)
-    })
+    MODULES.iter().find_map(|m| m.functions.iter().position(|f| f.name == full).map(|at| m.id << 16 | at as u32))
 }
 
 pub(crate) fn native_value(id: u32) -> Value {

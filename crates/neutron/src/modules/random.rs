@@ -78,9 +78,9 @@ fn seed(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     }
     let seed = match cx.heap.as_str(args[0]) {
         // FNV-1a: any text is a seed.
-        Some(text) => text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        }),
+        Some(text) => text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
         None => cx.number(args, 0, "the seed")?.to_bits(),
     };
     cx.world.rng = Rng::from_number(seed, true);

@@ -61,9 +61,8 @@ fn find(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let place = |at: usize| Value::number(Heap::char_place(&text, at) as f64);
     cx.heap.set_member(result, "start", place(whole.start()));
     cx.heap.set_member(result, "end", place(whole.end()));
-    let groups: Vec<Value> = (1..found.len())
-        .map(|i| found.get(i).map_or(Value::NIL, |group| cx.heap.text(group.as_str())))
-        .collect();
+    let groups: Vec<Value> =
+        (1..found.len()).map(|i| found.get(i).map_or(Value::NIL, |group| cx.heap.text(group.as_str()))).collect();
     let groups = cx.heap.array(groups);
     cx.heap.set_member(result, "groups", groups);
     Ok(result)

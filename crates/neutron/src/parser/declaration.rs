@@ -48,8 +48,7 @@ impl Parser {
             while !self.take("}") {
                 let key_span = self.span();
                 let key = self.member_name("a name")?;
-                let name =
-                    if self.take(":") { self.ident("a name")? } else { self.new_ident(key.clone(), key_span) };
+                let name = if self.take(":") { self.ident("a name")? } else { self.new_ident(key.clone(), key_span) };
                 names.push((key, name));
                 if !self.take(",") {
                     self.expect("}")?;
@@ -103,7 +102,9 @@ impl Parser {
         let result = if self.take("->") {
             let Tok::Name(name) = self.tok() else { return self.unexpected("a type") };
             let found = Type::ALL.iter().find(|(n, _)| *n == &**name).map(|(_, ty)| *ty);
-            let Some(ty) = found else { return self.unexpected("a type (int, float, string, bool, array, object, any)") };
+            let Some(ty) = found else {
+                return self.unexpected("a type (int, float, string, bool, array, object, any)");
+            };
             self.advance();
             Some(ty)
         } else {

@@ -42,17 +42,8 @@ struct Parser {
 /// The tree of a text and what was wrong with it.
 pub(crate) fn parse(text: &str) -> (Tree, Vec<Problem>) {
     let (tokens, problems) = lexer::tokens(text);
-    let mut parser = Parser {
-        tokens,
-        at: 0,
-        idents: 0,
-        depth: 0,
-        changes: 0,
-        functions: 0,
-        loops: 0,
-        uses: Vec::new(),
-        problems,
-    };
+    let mut parser =
+        Parser { tokens, at: 0, idents: 0, depth: 0, changes: 0, functions: 0, loops: 0, uses: Vec::new(), problems };
     let mut body = Vec::new();
     while !parser.ended() && parser.problems.len() < MAX_PROBLEMS {
         let before = parser.at;

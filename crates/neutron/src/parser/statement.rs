@@ -200,11 +200,7 @@ impl Parser {
         let init = if self.take(";") {
             None
         } else {
-            let kind = if declares {
-                self.var()?
-            } else {
-                self.expression_statement()?
-            };
+            let kind = if declares { self.var()? } else { self.expression_statement()? };
             Some(Stmt { kind, span: start.to(self.last()) })
         };
         let test = if self.is(";") { None } else { Some(self.expression()?) };
@@ -218,8 +214,7 @@ impl Parser {
     fn return_(&mut self) -> P<StmtKind> {
         let span = self.advance().span;
         if self.functions == 0 {
-            self.problem(span, "return stands outside a function").hint =
-                Some("end a program with sys.exit(0)".into());
+            self.problem(span, "return stands outside a function").hint = Some("end a program with sys.exit(0)".into());
         }
         let value = if self.is(";") { None } else { Some(self.expression()?) };
         self.semicolon()?;
@@ -284,8 +279,7 @@ impl Parser {
         let catch = self.catch()?;
         let finally = if self.take_key("finally") { Some(self.block()?) } else { None };
         if catch.is_none() && finally.is_none() {
-            self.problem(span, "this try has neither catch nor finally").hint =
-                Some("add catch (e) { … }".into());
+            self.problem(span, "this try has neither catch nor finally").hint = Some("add catch (e) { … }".into());
         }
         Ok(StmtKind::Try(Box::new(Try { body, catch, finally })))
     }

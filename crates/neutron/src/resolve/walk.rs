@@ -81,11 +81,8 @@ impl<'a> Walker<'a> {
         let function = self.function;
         let Some(scope) = self.scopes.last_mut() else { return };
         // A second declaration in the same block is the same variable.
-        let bound = scope.entry(name.name.clone()).or_insert(Bound {
-            meaning: Use::Local(name.id),
-            function,
-            early: false,
-        });
+        let bound =
+            scope.entry(name.name.clone()).or_insert(Bound { meaning: Use::Local(name.id), function, early: false });
         bound.early = false;
         self.out.uses[name.id as usize] = bound.meaning;
     }

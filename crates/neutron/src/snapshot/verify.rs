@@ -32,8 +32,10 @@ fn function(p: &Program, f: &Function) -> Read<()> {
         return damaged("a function's file does not exist");
     }
     let last = f.ops.last();
-    if !matches!(last, Some(Op::Return { .. } | Op::ReturnNil {} | Op::Jump { .. } | Op::Throw { .. } | Op::Rethrow { .. }))
-    {
+    if !matches!(
+        last,
+        Some(Op::Return { .. } | Op::ReturnNil {} | Op::Jump { .. } | Op::Throw { .. } | Op::Rethrow { .. })
+    ) {
         return damaged(format!("the function {} does not end", f.name));
     }
     let len = f.ops.len() as i64;

@@ -91,7 +91,8 @@ impl Vm {
 
     #[cold]
     pub(super) fn not_callable<T>(&self, value: Value) -> R<T> {
-        let what = if value.is_nil() { "nil".into() } else { format!("a value of type {}", self.heap.type_name(value)) };
+        let what =
+            if value.is_nil() { "nil".into() } else { format!("a value of type {}", self.heap.type_name(value)) };
         fail(kind::TYPE, format!("cannot call {what}"))
     }
 

@@ -55,9 +55,10 @@ impl Vm {
     /// The unit and line of the innermost frame that is not the library's.
     fn user_frame(&self) -> Option<(u32, u32)> {
         let frames = self.task.frames.iter().rev();
-        frames.map(|f| (self.function_of(f), f.pc)).find(|(f, _)| f.unit != 0).map(|(f, pc)| {
-            (f.unit, f.line(pc.saturating_sub(1)))
-        })
+        frames
+            .map(|f| (self.function_of(f), f.pc))
+            .find(|(f, _)| f.unit != 0)
+            .map(|(f, pc)| (f.unit, f.line(pc.saturating_sub(1))))
     }
 
     /// The value that programs catch for an error of the language.
@@ -107,7 +108,8 @@ impl Vm {
             let source = &self.program.units[unit as usize].source;
             out = format!(" --> {}:{line}\n{}", source.name, excerpt(line, source.line(line), None));
         }
-        let calls: Vec<String> = self.task.frames.iter().rev().map(|f| place(&self.program, f.function, f.pc)).collect();
+        let calls: Vec<String> =
+            self.task.frames.iter().rev().map(|f| place(&self.program, f.function, f.pc)).collect();
         let skipped = calls.len().saturating_sub(2 * TRACE_ENDS);
         for (i, call) in calls.iter().enumerate() {
             if skipped > 0 && (TRACE_ENDS..TRACE_ENDS + skipped).contains(&i) {

@@ -31,9 +31,7 @@ impl Vm {
                 }
                 Ok(self.heap.array(items))
             }
-            Some(Kind::Array) if name == self.known.length => {
-                Ok(Value::number(self.heap.items(value).len() as f64))
-            }
+            Some(Kind::Array) if name == self.known.length => Ok(Value::number(self.heap.items(value).len() as f64)),
             Some(Kind::Bytes) if name == self.known.length => {
                 Ok(Value::number(self.heap.as_bytes(value).map_or(0, <[u8]>::len) as f64))
             }

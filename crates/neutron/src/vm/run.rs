@@ -256,7 +256,9 @@ impl Vm {
                         collect!();
                     }
                     Op::Add { a, b, c } => arith!(a, b, c, |x: f64, y: f64| x + y, arith::add),
-                    Op::Sub { a, b, c } => arith!(a, b, c, |x: f64, y: f64| x - y, |h: &mut _, x, y| arith::sub(h, x, y)),
+                    Op::Sub { a, b, c } => {
+                        arith!(a, b, c, |x: f64, y: f64| x - y, |h: &mut _, x, y| arith::sub(h, x, y))
+                    }
                     Op::Mul { a, b, c } => arith!(a, b, c, |x: f64, y: f64| x * y, arith::mul),
                     Op::Div { a, b, c } => {
                         let (x, y) = (r!(b), r!(c));

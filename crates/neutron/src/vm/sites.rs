@@ -5,13 +5,25 @@
 pub(crate) enum Cache {
     Empty,
     /// Instances of this class have the field at this place.
-    Field { class: u32, slot: u32 },
+    Field {
+        class: u32,
+        slot: u32,
+    },
     /// Instances of this class have no such field, but this method.
-    Method { class: u32, closure: u32, function: u32 },
+    Method {
+        class: u32,
+        closure: u32,
+        function: u32,
+    },
     /// The last object had the member at this position.
-    Entry { position: u32 },
+    Entry {
+        position: u32,
+    },
     /// A function of a module (by its number), or a method of built-in values (by their kind, above all modules).
-    Native { owner: u32, id: u32 },
+    Native {
+        owner: u32,
+        id: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -21,7 +21,14 @@ pub(crate) enum End {
 
 impl Vm {
     /// The program begins, or goes on from a file.
-    pub fn start(&mut self, params: &Json, seed: Seed, run: String, now: u64, port: &mut dyn Port) -> Result<End, Stop> {
+    pub fn start(
+        &mut self,
+        params: &Json,
+        seed: Seed,
+        run: String,
+        now: u64,
+        port: &mut dyn Port,
+    ) -> Result<End, Stop> {
         let args: serde_json::Value = params.value();
         if let Some(args) = args.get("args").and_then(|a| a.as_array()) {
             self.world.args = args.iter().map(|a| a.as_str().map_or_else(|| a.to_string(), str::to_owned)).collect();

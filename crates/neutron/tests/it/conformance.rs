@@ -41,9 +41,7 @@ pub fn files() -> BTreeMap<String, String> {
 
 fn run(source: &str) -> String {
     match neutron::compile(source, "test.nt", &Files(files())) {
-        Err(diagnostics) => {
-            diagnostics.iter().map(|d| d.render() + "\n").collect()
-        }
+        Err(diagnostics) => diagnostics.iter().map(|d| d.render() + "\n").collect(),
         Ok(checked) => {
             let mut world = World::new();
             let end = drive::finish(&mut *drive::load(&std::sync::Arc::new(checked.code)), &mut world);

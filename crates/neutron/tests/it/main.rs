@@ -2,5 +2,9 @@
 
 mod boundaries;
 mod conformance;
+mod damage;
 mod drive;
+mod heap;
 mod port;
+mod resume;
+mod samples;

@@ -101,7 +101,8 @@ impl World {
 
     fn perform(&mut self, op: &str, args: &Tree, bytes: Option<Bytes>) -> Outcome {
         let path = args["path"].as_str().unwrap_or("").to_owned();
-        let fail = |code: &str, what: &str| Err(Failure::with_code("Error", code, format!("{code}: {what}, {op} '{path}'")));
+        let fail =
+            |code: &str, what: &str| Err(Failure::with_code("Error", code, format!("{code}: {what}, {op} '{path}'")));
         let missing = || fail("ENOENT", "no such file or directory");
         assert!(path.is_empty() || path.starts_with('/'), "{op} {path} is not absolute");
         match op {
