@@ -42,7 +42,8 @@ impl Host for Counting {
         let mut hasher = DefaultHasher::new();
         url.hash(&mut hasher);
         let body = format!("{{\"value\":{}}}", hasher.finish() % 1000);
-        let json = serde_json::json!({ "url": url, "status": 200, "statusText": "OK", "headers": [], "redirected": false });
+        let json =
+            serde_json::json!({ "url": url, "status": 200, "statusText": "OK", "headers": [], "redirected": false });
         Ok(Payload { json: json.into(), bytes: Some(body.into()) })
     }
 }

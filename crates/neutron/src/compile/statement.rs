@@ -263,9 +263,9 @@ impl Compiler<'_> {
 
     /// Functions of the top level may be called from its first line on.
     pub(super) fn hoist_functions(&mut self, body: &[Stmt]) {
-        let mains = body.iter().filter(|s| s.early_name().is_some_and(|n| &*n.name == "main"));
+        let mut mains = body.iter().filter(|s| s.early_name().is_some_and(|n| &*n.name == "main"));
         let is_main = |s: &Stmt| matches!(&s.kind, StmtKind::Fun(f) if f.params.iter().all(|p| p.default.is_some()));
-        if self.is_entry && mains.last().is_some_and(is_main) {
+        if self.is_entry && mains.next_back().is_some_and(is_main) {
             self.main_mark = Some(self.hidden_global("(main was called)".into()));
         }
         for statement in body {

@@ -12,8 +12,8 @@ use crate::value::Value;
 pub(super) static FUNCTIONS: &[Native] = &[
     Native::new("crypto.base64_encode", 1, 1, base64_encode),
     Native::new("crypto.base64_decode", 1, 1, base64_decode),
-    Native::new("crypto.sha256", 1, 1, |cx, args| hash::<Sha256>(cx, args)),
-    Native::new("crypto.md5", 1, 1, |cx, args| hash::<Md5>(cx, args)),
+    Native::new("crypto.sha256", 1, 1, hash::<Sha256>),
+    Native::new("crypto.md5", 1, 1, hash::<Md5>),
     Native::new("crypto.random_bytes", 1, 1, random_bytes),
     Native::new("crypto.random_string", 1, 2, random_string),
     Native::new("crypto.hex_encode", 1, 1, hex_encode),

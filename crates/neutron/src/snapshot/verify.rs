@@ -76,7 +76,7 @@ fn together(p: &Program, f: &Function, op: &Op) -> bool {
     let registers = f.registers as usize;
     match *op {
         Op::Call { a, n } | Op::CallGlobal { a, n, .. } | Op::Invoke { a, n, .. } | Op::SuperInvoke { a, n, .. } => {
-            a as usize + n as usize + 1 <= registers
+            (a as usize + n as usize) < registers
         }
         Op::CallSpread { a } | Op::InvokeSpread { a, .. } | Op::SuperInvokeSpread { a, .. } => {
             a as usize + 2 <= registers

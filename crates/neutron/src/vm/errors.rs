@@ -16,13 +16,13 @@ impl Vm {
     /// Deals with what stopped an instruction: `None` if the task goes on.
     pub(super) fn handle(
         &mut self,
-        fault: Box<Fault>,
+        fault: Fault,
         pc: u32,
         function: u32,
         base: usize,
         port: &mut dyn Port,
     ) -> Option<Exit> {
-        match *fault {
+        match fault {
             Fault::Stop(stop) => Some(Exit::Stopped(stop)),
             Fault::Control(control) => {
                 // The result goes where the callee is.
@@ -140,7 +140,7 @@ impl Vm {
         let result = match control {
             Control::Exit(code) => {
                 if !std::mem::take(&mut self.fresh_from_file) || self.world.observed {
-                    return Some(Exit::Exit(code));
+                    return Some(Exit::Ordered(code));
                 }
                 Ok(Value::NIL)
             }

@@ -25,7 +25,7 @@ pub(crate) enum Exit {
     Waiting,
     Stopped(Stop),
     /// The program ended itself.
-    Exit(i32),
+    Ordered(i32),
     /// `steps` instructions were done.
     Stepped,
 }
@@ -609,9 +609,8 @@ impl Vm {
                     }
                     Op::Return { a } => {
                         let value = r!(a);
-                        match self.task.frames.pop() {
-                            Some(Frame { kind: FrameKind::Plain, .. }) => r!(0) = value,
-                            _ => {}
+                        if let Some(Frame { kind: FrameKind::Plain, .. }) = self.task.frames.pop() {
+                            r!(0) = value;
                         }
                         continue 'frames;
                     }
@@ -718,7 +717,7 @@ impl Vm {
                 }
             };
             save!();
-            match self.handle(fault, pc as u32, running, base, port) {
+            match self.handle(*fault, pc as u32, running, base, port) {
                 Some(exit) => return exit,
                 None => continue 'frames,
             }

@@ -163,10 +163,10 @@ impl Vm {
                     }
                     if self.task.is_process {
                         let text = format!("process {} failed: {}\n{trace}", self.task.id, self.headline(error));
-                        if let Err(fault) = self.world.say(text, "error", port) {
-                            if let crate::fault::Fault::Stop(stop) = *fault {
-                                return Some(Exit::Stopped(stop));
-                            }
+                        if let Err(fault) = self.world.say(text, "error", port)
+                            && let crate::fault::Fault::Stop(stop) = *fault
+                        {
+                            return Some(Exit::Stopped(stop));
                         }
                     }
                     self.end_task(error, Some(trace));

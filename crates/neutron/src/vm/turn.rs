@@ -85,7 +85,7 @@ impl Vm {
     pub fn go(&mut self, port: &mut dyn Port) -> Result<End, Stop> {
         match self.run_ready(port) {
             Some(Exit::Stopped(stop)) => Err(stop),
-            Some(Exit::Exit(code)) => Ok(End::Done(code)),
+            Some(Exit::Ordered(code)) => Ok(End::Done(code)),
             Some(Exit::Stepped) => Ok(End::Stepped),
             Some(Exit::Failed(error, trace)) => Ok(End::Failed(self.report(error, trace))),
             _ => Ok(self.at_rest()),

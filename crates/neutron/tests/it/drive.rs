@@ -82,13 +82,7 @@ pub fn line_of(end: &TurnEnd) -> Option<String> {
     }
 }
 
-/// What a program prints, and how it ends.
-pub fn output(source: &str) -> String {
-    let mut world = World::new();
-    let end = finish(&mut *load(&code(source)), &mut world);
-    text(&world, &end)
-}
-
+/// What a program printed, and how it ended.
 pub fn text(world: &World, end: &TurnEnd) -> String {
     let mut lines = world.out.clone();
     lines.extend(line_of(end));

@@ -1,6 +1,6 @@
 //! Programs continued from the files that `sys.checkpoint` writes.
 
-use run::{Program, TurnEnd};
+use run::TurnEnd;
 
 use crate::conformance::{files, folder};
 use crate::drive;
