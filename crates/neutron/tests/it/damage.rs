@@ -39,7 +39,7 @@ fn files() -> Vec<Vec<u8>> {
     let file = |source: &&str| {
         let mut world = World::new();
         drive::finish(&mut *drive::load(&drive::code(source)), &mut world);
-        world.file("/work/c").unwrap().to_vec()
+        world.file("/here/c").unwrap().to_vec()
     };
     PROGRAMS.iter().map(file).collect()
 }

@@ -7,7 +7,7 @@ use crate::port::World;
 fn both(source: &str) -> (Vec<String>, Vec<String>, usize) {
     let mut world = World::new();
     drive::finish(&mut *drive::load(&drive::code(source)), &mut world);
-    let bytes = world.file("/work/c").unwrap().to_vec();
+    let bytes = world.file("/here/c").unwrap().to_vec();
     let mut there = World::new();
     drive::finish(&mut *drive::load_snapshot(&bytes), &mut there);
     (world.out, there.out, bytes.len())

@@ -31,7 +31,7 @@ pub struct World {
 impl World {
     pub fn new() -> Self {
         let mut nodes = BTreeMap::new();
-        for dir in ["/", "/work", "/tmp"] {
+        for dir in ["/", "/here", "/tmp"] {
             nodes.insert(dir.to_owned(), Node::Dir);
         }
         let env = [("HOME".to_owned(), "/home/u".to_owned())].into();
@@ -106,7 +106,7 @@ impl World {
         let missing = || fail("ENOENT", "no such file or directory");
         assert!(path.is_empty() || path.starts_with('/'), "{op} {path} is not absolute");
         match op {
-            "process.info" => Ok(json!({ "cwd": "/work", "tmpdir": "/tmp", "platform": "linux", "arch": "x86_64",
+            "process.info" => Ok(json!({ "cwd": "/here", "tmpdir": "/tmp", "platform": "linux", "arch": "x86_64",
                 "hostname": "host", "homedir": "/home/u", "pid": 1 })
             .into()),
             "env.get" => Ok(json!(self.env.get(args["name"].as_str().unwrap())).into()),

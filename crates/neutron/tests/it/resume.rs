@@ -27,7 +27,7 @@ fn resumed(world: &World, file: &str) -> (World, TurnEnd) {
 fn check(source: &str, before: &str, after: &str) {
     let world = first(source);
     assert_eq!(world.out.join("\n"), before);
-    let (there, end) = resumed(&world, "/work/c");
+    let (there, end) = resumed(&world, "/here/c");
     assert_eq!(drive::text(&there, &end), format!("{after}\n"));
 }
 
@@ -38,14 +38,14 @@ fn example(name: &str) -> String {
 #[test]
 fn the_basic_program_of_the_seed() {
     let world = first(&example("seed_basic"));
-    let (there, end) = resumed(&world, "/work/backup.snap");
+    let (there, end) = resumed(&world, "/here/backup.snap");
     assert_eq!(drive::text(&there, &end), "Finished!\n");
 }
 
 #[test]
 fn the_pipeline_of_the_seed_does_not_download_again() {
     let world = first(&example("seed_pipeline"));
-    let (there, end) = resumed(&world, "/work/after_download.snap");
+    let (there, end) = resumed(&world, "/here/after_download.snap");
     assert_eq!(drive::text(&there, &end), "uploaded [2, 4, 6]\n");
 }
 
@@ -53,7 +53,7 @@ fn the_pipeline_of_the_seed_does_not_download_again() {
 fn the_monitor_of_the_seed_wakes_up_each_day() {
     let mut world = first(&example("seed_monitor"));
     for day in 2..5 {
-        let (there, end) = resumed(&world, "/work/monitor.snap");
+        let (there, end) = resumed(&world, "/here/monitor.snap");
         let expected = format!("Waking up for next day!\nchecking\nDay {day} complete. Hibernating...\n");
         assert_eq!(drive::text(&there, &end), expected);
         world = there;
@@ -149,7 +149,7 @@ fn modules_work_after_a_resume_and_keep_their_state() {
         say(json.stringify({'k': math.sqrt(16)})); say(regex.findAll('a1b2', '[0-9]')); say(crypto.md5('x'));
         sys.write('f', 'x'); say(sys.read('f')); say(sys.args()); say(time.now() >= before);";
     let world = first(source);
-    let (there, end) = resumed(&world, "/work/c");
+    let (there, end) = resumed(&world, "/here/c");
     assert_eq!(drive::text(&there, &end), world.out.join("\n") + "\n");
 }
 
@@ -157,7 +157,7 @@ fn modules_work_after_a_resume_and_keep_their_state() {
 fn secrets_do_not_repeat_in_a_new_run() {
     let source = "use sys; use crypto; sys.checkpoint('c'); say(crypto.random_string(20));";
     let world = first(source);
-    let code = neutron::resume(world.file("/work/c").unwrap(), "c.snap").unwrap();
+    let code = neutron::resume(world.file("/here/c").unwrap(), "c.snap").unwrap();
     let mut there = World::new();
     let run::Wake::Start { method, params, run, now, .. } = drive::start(&there) else { panic!() };
     let wake = run::Wake::Start { method, params, run, now, seed: run::Seed([8; 32]) };
@@ -209,10 +209,10 @@ fn a_resumed_program_saves_and_resumes_again() {
     assert_eq!(world.out, ["1", "2", "3", "4"]);
     // Always the last checkpoint.
     for _ in 0..3 {
-        let (there, end) = resumed(&world, "/work/c");
+        let (there, end) = resumed(&world, "/here/c");
         assert_eq!(drive::text(&there, &end), "4\n");
         world = there;
-        world.put("/work/other", b"");
+        world.put("/here/other", b"");
     }
 }
 
@@ -224,15 +224,15 @@ fn a_failed_save_leaves_the_program_and_the_last_file() {
     let mut program = drive::load(&drive::code(source));
     let wake = drive::start(&world);
     let end = program.turn(wake, &mut world).unwrap();
-    let good = world.file("/work/c").unwrap().to_vec();
+    let good = world.file("/here/c").unwrap().to_vec();
     world.full = true;
     let end = drive::wait(&mut *program, &mut world, end);
     assert_eq!(end, TurnEnd::Done(run::Payload::null()));
     assert_eq!(
         world.out[1],
-        "IOError checkpoint \"/work/c\" was not saved: ENOSPC: no space left on device, fs.writeFile '/work/c'"
+        "IOError checkpoint \"/here/c\" was not saved: ENOSPC: no space left on device, fs.writeFile '/here/c'"
     );
-    assert_eq!(world.file("/work/c").unwrap(), good);
+    assert_eq!(world.file("/here/c").unwrap(), good);
 }
 
 #[test]
@@ -250,5 +250,5 @@ fn equal_machines_have_equal_bytes() {
     let guest: &dyn run::Guest = &neutron::Neutron;
     let mut twin = guest.restore(&code, &run::limits::Limits::default(), &[image.bytes]).unwrap();
     drive::wait(&mut *twin, &mut world, TurnEnd::Idle);
-    assert!(one.file("/work/c") == world.file("/work/c"));
+    assert!(one.file("/here/c") == world.file("/here/c"));
 }

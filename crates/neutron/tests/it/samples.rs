@@ -35,7 +35,7 @@ fn snapshots_of_all_releases_resume() {
     let expected = drive::text(&world, &end);
     if std::env::var("NEUTRON_WRITE_SAMPLE").is_ok() {
         let name = format!("format-{}.snap", neutron::snapshot::FORMAT);
-        std::fs::write(folder().join(name), world.file("/work/c").unwrap()).unwrap();
+        std::fs::write(folder().join(name), world.file("/here/c").unwrap()).unwrap();
     }
     let mut seen = 0;
     for entry in std::fs::read_dir(folder()).unwrap() {
@@ -53,7 +53,7 @@ fn snapshots_of_all_releases_resume() {
 fn a_snapshot_can_be_looked_at() {
     let mut world = World::new();
     drive::finish(&mut *drive::load(&drive::code(SOURCE)), &mut world);
-    let seen = neutron::describe(world.file("/work/c").unwrap()).unwrap().value();
+    let seen = neutron::describe(world.file("/here/c").unwrap()).unwrap().value();
     assert_eq!(seen["file"], "test.nt");
     assert_eq!(seen["format"], 1);
     let main = &seen["tasks"][0];
