@@ -190,7 +190,7 @@ fn of_store(error: &StoreError) -> (u8, Option<String>) {
         StoreError::Fenced { run, .. } => {
             (exit::HELD, Some(format!("this process has stopped; the run goes on there: quicksave show {run}")))
         }
-        StoreError::BadKey(_) => (exit::USAGE, None),
+        StoreError::BadKey(_) | StoreError::BadUrl { .. } | StoreError::Conflict { .. } => (exit::USAGE, None),
         StoreError::Io { source, .. } => (exit::USAGE, system(source)),
     }
 }

@@ -1,7 +1,7 @@
 //! Checkpoint stores: bytes by key.
 
 use bytes::Bytes;
-use store::{CheckpointStore, MAX_KEY, StoreError};
+use store::{CheckpointStore, MAX_KEY, SaveOptions, StoreError};
 
 use crate::Fixture;
 
@@ -152,8 +152,13 @@ pub async fn keys_that_are_none_are_refused(store: Fixture<impl CheckpointStore>
         long.as_str(),
     ];
     for key in bad {
-        let refused =
-            [store.save(key, "x".into(), true).await, store.load(key).await.map(drop), store.delete(key).await];
+        let refused = [
+            store.save(key, "x".into(), true).await,
+            store.save_with(key, "x".into(), SaveOptions::default()).await.map(drop),
+            store.load(key).await.map(drop),
+            store.load_versioned(key).await.map(drop),
+            store.delete(key).await,
+        ];
         for result in refused {
             assert!(matches!(result, Err(StoreError::BadKey(_))), "{key:?}: {result:?}");
         }

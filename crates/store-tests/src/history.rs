@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use run::RunId;
-use store::{CheckpointStore, JournalStore, Lease, StoreError};
+use store::{CheckpointStore, Expect, JournalStore, Lease, SaveOptions, StoreError, Version};
 
 use crate::{driver, run_id};
 
@@ -12,21 +12,72 @@ use crate::{driver, run_id};
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum Call {
-    Create { run: u8, slot: u8 },
-    Acquire { run: u8, slot: u8, take_over: bool },
-    Release { slot: u8 },
-    Append { slot: u8, bytes: u16, off: i8 },
-    Truncate { slot: u8, off: i8, back: u8 },
-    Sync { slot: u8 },
-    Read { run: u8, from: u16, max: u16 },
-    Look { run: u8 },
-    Delete { run: u8 },
-    Post { run: u8, body: u8 },
-    Acknowledge { slot: u8, which: u8 },
-    Save { key: u8, bytes: u16, durable: bool },
-    Load { key: u8 },
-    DeleteKey { key: u8 },
-    Keys { prefix: u8, len: u8 },
+    Create {
+        run: u8,
+        slot: u8,
+    },
+    Acquire {
+        run: u8,
+        slot: u8,
+        take_over: bool,
+    },
+    Release {
+        slot: u8,
+    },
+    Append {
+        slot: u8,
+        bytes: u16,
+        off: i8,
+    },
+    Truncate {
+        slot: u8,
+        off: i8,
+        back: u8,
+    },
+    Sync {
+        slot: u8,
+    },
+    Read {
+        run: u8,
+        from: u16,
+        max: u16,
+    },
+    Look {
+        run: u8,
+    },
+    Delete {
+        run: u8,
+    },
+    Post {
+        run: u8,
+        body: u8,
+    },
+    Acknowledge {
+        slot: u8,
+        which: u8,
+    },
+    Save {
+        key: u8,
+        bytes: u16,
+        durable: bool,
+    },
+    /// Expecting the newest version that the player saw under the key (`stale`: an older one), or nothing.
+    SaveIf {
+        key: u8,
+        bytes: u16,
+        stale: bool,
+        absent: bool,
+    },
+    Load {
+        key: u8,
+    },
+    DeleteKey {
+        key: u8,
+    },
+    Keys {
+        prefix: u8,
+        len: u8,
+    },
 }
 
 const RUNS: u8 = 3;
@@ -51,6 +102,8 @@ pub fn histories(len: usize) -> impl Strategy<Value = Vec<Call>> {
         3 => (run, any::<u8>()).prop_map(|(run, body)| Call::Post { run, body }),
         2 => (slot, any::<u8>()).prop_map(|(slot, which)| Call::Acknowledge { slot, which }),
         3 => (key.clone(), 0..2000u16, any::<bool>()).prop_map(|(key, bytes, durable)| Call::Save { key, bytes, durable }),
+        3 => (key.clone(), 0..2000u16, prop::bool::weighted(0.2), prop::bool::weighted(0.2))
+            .prop_map(|(key, bytes, stale, absent)| Call::SaveIf { key, bytes, stale, absent }),
         2 => key.clone().prop_map(|key| Call::Load { key }),
         1 => key.clone().prop_map(|key| Call::DeleteKey { key }),
         2 => (key, 0..20u8).prop_map(|(prefix, len)| Call::Keys { prefix, len }),
@@ -60,7 +113,7 @@ pub fn histories(len: usize) -> impl Strategy<Value = Vec<Call>> {
 
 /// Plays a history to a store; its answers, in a form in which two stores' can be compared.
 pub async fn play<S: JournalStore + CheckpointStore>(store: &S, calls: &[Call]) -> Vec<String> {
-    let mut player = Player { store, slots: HashMap::new(), fences: HashMap::new() };
+    let mut player = Player { store, slots: HashMap::new(), fences: HashMap::new(), versions: HashMap::new() };
     let mut answers = Vec::new();
     for (i, call) in calls.iter().enumerate() {
         let answer = player.call(call, i).await;
@@ -74,6 +127,7 @@ fn word(error: &StoreError) -> String {
     match error {
         StoreError::Held { run, owner } => format!("{run} held by {}", owner.what),
         StoreError::Fenced { run, .. } => format!("{run} fenced"),
+        StoreError::Conflict { key, found } => format!("{key} in conflict with {}", found.is_some()),
         error => error.to_string(),
     }
 }
@@ -83,6 +137,8 @@ struct Player<'a, S> {
     slots: HashMap<u8, Lease>,
     /// The newest fence of each run that has not been deleted since.
     fences: HashMap<RunId, u64>,
+    /// The versions of each key that this player's own conditional saves made.
+    versions: HashMap<&'static str, Vec<Version>>,
 }
 
 fn id(run: u8) -> RunId {
@@ -98,7 +154,7 @@ impl<S: JournalStore + CheckpointStore> Player<'_, S> {
     }
 
     async fn call(&mut self, call: &Call, i: usize) -> Result<String, StoreError> {
-        let bytes = |len: u16| vec![b'a' + (i % 26) as u8; len.into()].into();
+        let bytes = |len: u16| vec![b'a' + (i % 26) as u8; len.into()];
         let store = self.store;
         Ok(match *call {
             Call::Create { run, slot } => {
@@ -116,7 +172,7 @@ impl<S: JournalStore + CheckpointStore> Player<'_, S> {
             Call::Append { slot, bytes: len, off } => {
                 let Some(lease) = self.slots.get(&slot) else { return Ok(String::new()) };
                 let end = store.len(&lease.run).await?;
-                store.append(lease, end.saturating_add_signed(off.into()), bytes(len)).await?;
+                store.append(lease, end.saturating_add_signed(off.into()), bytes(len).into()).await?;
                 format!("{} bytes", store.len(&lease.run).await?)
             }
             Call::Truncate { slot, off, back } => {
@@ -151,7 +207,22 @@ impl<S: JournalStore + CheckpointStore> Player<'_, S> {
                 format!("{:?}", message.body)
             }
             Call::Save { key, bytes: len, durable } => {
-                store.save(KEYS[usize::from(key)], bytes(len), durable).await?;
+                store.save(KEYS[usize::from(key)], bytes(len).into(), durable).await?;
+                "saved".into()
+            }
+            Call::SaveIf { key, bytes: len, stale, absent } => {
+                let key = KEYS[usize::from(key)];
+                let versions = self.versions.entry(key).or_default();
+                // The same bytes may have the same version, so that an older one is not always stale.
+                let seen = if stale { versions.first() } else { versions.last() };
+                let expect = match seen {
+                    Some(version) if !absent => Expect::Version(version.clone()),
+                    _ => Expect::Absent,
+                };
+                let how = SaveOptions { expect, durable: false, ttl: None };
+                let mut unique: Vec<u8> = bytes(len);
+                unique.extend(i.to_le_bytes());
+                versions.push(store.save_with(key, unique.into(), how).await?);
                 "saved".into()
             }
             Call::Load { key } => format!("{:?}", store.load(KEYS[usize::from(key)]).await?),

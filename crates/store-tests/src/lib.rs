@@ -10,6 +10,7 @@
 
 pub mod both;
 pub mod checkpoints;
+pub mod conditions;
 mod faulty;
 mod fixture;
 pub mod history;

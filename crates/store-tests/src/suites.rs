@@ -55,6 +55,11 @@ macro_rules! checkpoint_suite {
             checkpoints::the_longest_keys_are_kept,
             checkpoints::long_values_are_kept,
             checkpoints::a_reader_never_sees_a_mixture,
+            conditions::a_version_names_the_bytes,
+            conditions::a_stale_writer_is_refused,
+            conditions::one_of_many_writers_wins,
+            conditions::no_update_is_lost,
+            conditions::a_key_lives_as_long_as_it_is_told_to,
         );
     };
 }

@@ -2,7 +2,7 @@
 
 use run::RunId;
 
-use crate::Owner;
+use crate::{Owner, Version};
 
 /// Why a store refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,22 @@ pub enum StoreError {
     /// A key that a store cannot hold.
     #[error("{0:?} is not a key: parts of letters, digits, '.', '_' and '-', joined by '/', are expected")]
     BadKey(String),
+    /// Another writer was faster: load the key again, and decide anew.
+    #[error("key {key} holds {}, not what was expected: another writer has changed it", found_text(.found))]
+    Conflict {
+        /// The key.
+        key: String,
+        /// The version of what it holds; nothing if it is not there.
+        found: Option<Version>,
+    },
+    /// A store's address that cannot be used; its text holds no password.
+    #[error("cannot use the store {store}: {cause}")]
+    BadUrl {
+        /// The address without secrets, or the part of it that is wrong.
+        store: String,
+        /// What is wrong, and what is expected.
+        cause: String,
+    },
     /// The back-end failed.
     #[error("{what}: {source}")]
     Io {
@@ -43,15 +59,31 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same call can succeed later without anybody doing something.
+    /// Whether the same call can succeed later without anybody doing something: a server that is away or slow comes back.
+    /// A write whose reply was lost may have been done; see [`append`](crate::JournalStore::append).
     pub fn can_retry(&self) -> bool {
         match self {
             Self::Held { .. } => true,
             Self::Io { source, .. } => {
-                use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-                matches!(source.kind(), Interrupted | TimedOut | WouldBlock)
+                use std::io::ErrorKind::*;
+                matches!(
+                    source.kind(),
+                    Interrupted
+                        | TimedOut
+                        | WouldBlock
+                        | ConnectionRefused
+                        | ConnectionReset
+                        | ConnectionAborted
+                        | NotConnected
+                        | BrokenPipe
+                        | ResourceBusy
+                )
             }
             _ => false,
         }
     }
+}
+
+fn found_text(found: &Option<Version>) -> String {
+    found.as_ref().map_or_else(|| "nothing".into(), |version| format!("version {version}"))
 }

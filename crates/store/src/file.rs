@@ -28,7 +28,7 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
 use run::RunId;
 
-use crate::{JournalStore, Lease, Message, Owner, RunFile, StoreError, blocking};
+use crate::{Clock, JournalStore, Lease, Message, Owner, RunFile, StoreError, blocking};
 use appends::Driver;
 use disk::Context;
 
@@ -57,6 +57,7 @@ struct Home {
     home: PathBuf,
     runs: PathBuf,
     durability: Durability,
+    clock: Clock,
 }
 
 impl Home {
@@ -90,13 +91,23 @@ impl FileStore {
             let source = std::io::Error::from(std::io::ErrorKind::NotADirectory);
             return Err(StoreError::Io { what: format!("cannot use {} as home", home.display()), source });
         }
-        Ok(Self { home: Arc::new(Home { runs: home.join("runs"), home, durability }), sync_here: false })
+        Ok(Self {
+            home: Arc::new(Home { runs: home.join("runs"), home, durability, clock: Clock::default() }),
+            sync_here: false,
+        })
     }
 
     /// Lets `sync` block its caller until the disk is done, in place of another thread. Quicker for a process that drives
     /// one run and has nothing else to do meanwhile; wrong for one that drives many.
     pub fn syncing_here(self) -> Self {
         Self { sync_here: true, ..self }
+    }
+
+    /// The same store, which takes the time for times to live from `clock`.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        let Home { home, runs, durability, .. } = &*self.home;
+        let home = Home { home: home.clone(), runs: runs.clone(), durability: *durability, clock };
+        Self { home: Arc::new(home), ..self }
     }
 
     /// The folder.

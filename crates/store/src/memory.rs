@@ -8,10 +8,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
-use run::RunId;
+use run::{RunId, time::Millis};
 
 use crate::{
-    CheckpointStore, JournalStore, Lease, Message, Owner, RunFile, StoreError,
+    CheckpointStore, Clock, JournalStore, Lease, Message, Owner, RunFile, SaveOptions, StoreError, Version,
     keep::{check_key, run_of},
 };
 
@@ -19,14 +19,23 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
+    clock: Clock,
 }
 
 #[derive(Default)]
 struct State {
     runs: BTreeMap<RunId, Run>,
-    blobs: BTreeMap<String, Bytes>,
-    /// The last version given to a journal, and the last number given to a message.
+    blobs: BTreeMap<String, Blob>,
+    /// The last version given to a journal or blob, and the last number given to a message.
     count: u64,
+    /// Whether any blob has a time to live.
+    mortal: bool,
+}
+
+struct Blob {
+    bytes: Bytes,
+    version: Version,
+    expires: Option<Millis>,
 }
 
 struct Run {
@@ -49,8 +58,24 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// An empty store that takes the time for times to live from `clock`.
+    pub fn with_clock(clock: Clock) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is there without what has expired.
+    fn fresh(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        if state.mortal {
+            let now = self.clock.now();
+            state.blobs.retain(|_, blob| blob.expires.is_none_or(|expires| now < expires));
+            state.mortal = state.blobs.values().any(|blob| blob.expires.is_some());
+        }
+        state
     }
 
     /// Does `f` to the journal if the lease is the current one.
@@ -207,15 +232,12 @@ impl JournalStore for MemoryStore {
 
 #[async_trait]
 impl CheckpointStore for MemoryStore {
-    async fn save(&self, key: &str, bytes: Bytes, _durable: bool) -> Result<(), StoreError> {
-        check_key(key)?;
-        self.state().blobs.insert(key.to_owned(), bytes);
-        Ok(())
+    async fn save(&self, key: &str, bytes: Bytes, durable: bool) -> Result<(), StoreError> {
+        self.save_with(key, bytes, SaveOptions { durable, ..SaveOptions::default() }).await.map(drop)
     }
 
     async fn load(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        check_key(key)?;
-        Ok(self.state().blobs.get(key).cloned())
+        Ok(self.load_versioned(key).await?.map(|(bytes, _)| bytes))
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
@@ -225,8 +247,24 @@ impl CheckpointStore for MemoryStore {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let state = self.state();
+        let state = self.fresh();
         let from = state.blobs.range(prefix.to_owned()..);
         Ok(from.map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).cloned().collect())
+    }
+
+    async fn load_versioned(&self, key: &str) -> Result<Option<(Bytes, Version)>, StoreError> {
+        check_key(key)?;
+        Ok(self.fresh().blobs.get(key).map(|blob| (blob.bytes.clone(), blob.version.clone())))
+    }
+
+    async fn save_with(&self, key: &str, bytes: Bytes, how: SaveOptions) -> Result<Version, StoreError> {
+        check_key(key)?;
+        let mut state = self.fresh();
+        how.expect.check(key, state.blobs.get(key).map(|blob| &blob.version))?;
+        let version = Version::new(state.next().to_string());
+        let expires = how.ttl.map(|ttl| self.clock.after(ttl));
+        state.mortal |= expires.is_some();
+        state.blobs.insert(key.to_owned(), Blob { bytes, version: version.clone(), expires });
+        Ok(version)
     }
 }

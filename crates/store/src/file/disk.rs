@@ -131,6 +131,16 @@ pub(super) fn random() -> u64 {
 /// Writes a whole file beside its place and renames it into place, so that nobody sees half of it. The folder is made
 /// if it is missing.
 pub(super) fn replace(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
+    replace_marked(path, bytes, durable, |_| Ok(()))
+}
+
+/// Like `replace`; `mark` is given the file before it has its name.
+pub(super) fn replace_marked(
+    path: &Path,
+    bytes: &[u8],
+    durable: bool,
+    mark: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let aside = folder.join(aside_name());
     let file = match create(&aside) {
@@ -140,7 +150,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()
         }
         file => file?,
     };
-    let written = fill(file, bytes, durable).and_then(|()| std::fs::rename(&aside, path));
+    let written = mark(&file).and_then(|()| fill(file, bytes, durable)).and_then(|()| std::fs::rename(&aside, path));
     if let Err(error) = written {
         let _ = std::fs::remove_file(&aside);
         return Err(error);
@@ -164,6 +174,11 @@ pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
 
 /// The whole content of a file; `None` if there is none, or a folder in its place.
 pub(super) fn load(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    Ok(load_open(path)?.map(|(bytes, _)| bytes))
+}
+
+/// Like `load`, with the file that the content was read from.
+pub(super) fn load_open(path: &Path) -> io::Result<Option<(Vec<u8>, File)>> {
     use std::io::Read;
     match stat(path)? {
         Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => return Ok(None),
@@ -173,7 +188,7 @@ pub(super) fn load(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let Some(mut file) = open(path, false)? else { return Ok(None) };
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    Ok(Some((bytes, file)))
 }
 
 /// Locks a file if nobody holds it.

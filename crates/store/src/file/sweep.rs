@@ -5,23 +5,26 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use run::time::Millis;
+
 use super::{
     FileStore,
     disk::{self, Context},
+    keep,
 };
 use crate::StoreError;
 
 impl FileStore {
-    /// Removes what a crash left half written or half removed, if it is older than `age`; tells how many files and
-    /// folders that were. Nothing else depends on it: leftovers only take room.
+    /// Removes what a crash left half written or half removed, if it is older than `age`, and keys whose time to live is
+    /// over; tells how many files and folders that were. Nothing else depends on it: leftovers only take room.
     pub fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
         let before = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
         let home = self.home();
-        sweep(home, before).context(|| format!("cannot clean up in {}", home.display()))
+        sweep(home, before, self.home.clock.now()).context(|| format!("cannot clean up in {}", home.display()))
     }
 }
 
-fn sweep(folder: &Path, before: SystemTime) -> std::io::Result<u64> {
+fn sweep(folder: &Path, before: SystemTime, now: Millis) -> std::io::Result<u64> {
     let Some(entries) = disk::found(std::fs::read_dir(folder))? else { return Ok(0) };
     let mut count = 0;
     for entry in entries {
@@ -35,7 +38,10 @@ fn sweep(folder: &Path, before: SystemTime) -> std::io::Result<u64> {
                 count += 1;
             }
         } else if kind.is_dir() && is_part_of_store(&entry.file_name()) {
-            count += sweep(&path, before)?;
+            count += sweep(&path, before, now)?;
+        } else if kind.is_file() && keep::expiry_at(&path).is_some_and(|expires| expires <= now) {
+            disk::found(std::fs::remove_file(&path))?;
+            count += 1;
         }
     }
     Ok(count)

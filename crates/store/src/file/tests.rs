@@ -9,7 +9,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::CheckpointStore;
+use crate::{CheckpointStore, SaveOptions};
 
 fn home() -> (TempDir, FileStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -295,4 +295,23 @@ fn a_key_that_is_a_folder_is_no_value() {
         assert!(matches!(error, StoreError::Io { .. }), "{error}");
     }
     assert_eq!(wait(CheckpointStore::list(&store, "")).unwrap(), ["a/b"]);
+}
+
+#[test]
+fn expired_keys_are_gone_and_swept() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let (folder, store) = home();
+    let time = Arc::new(AtomicU64::new(1000));
+    let now = time.clone();
+    let store = store.with_clock(Clock::new(move || now.load(Ordering::Relaxed)));
+    let how = SaveOptions { ttl: Some(Duration::from_millis(500)), ..SaveOptions::default() };
+    wait(store.save_with("a/b", "x".into(), how)).unwrap();
+    for (at, there) in [(1499, true), (1500, false)] {
+        time.store(at, Ordering::Relaxed);
+        assert_eq!(wait(store.load("a/b")).unwrap().is_some(), there);
+        assert_eq!(wait(CheckpointStore::list(&store, "")).unwrap().len(), usize::from(there));
+        assert!(folder.path().join("a/b").exists());
+        assert_eq!(store.sweep(Duration::from_secs(3600)).unwrap(), u64::from(!there));
+    }
+    assert!(!folder.path().join("a/b").exists());
 }
