@@ -181,6 +181,11 @@ pub(crate) fn member(id: u32, name: &str) -> Option<Member> {
     })
 }
 
+/// Whether this is `push` of arrays, which the machine does itself where it can.
+pub(crate) fn is_push(id: u32) -> bool {
+    id == MODULES[17].id << 16
+}
+
 /// The names of a module's members.
 pub(crate) fn members(id: u32) -> Vec<&'static str> {
     let Some(module) = MODULES.get(id as usize) else { return Vec::new() };
@@ -225,5 +230,6 @@ mod tests {
             }
         }
         assert_eq!(native(say().payload()).map(|n| n.name), Some("say"));
+        assert!(native_by_name("array.push").is_some_and(is_push));
     }
 }

@@ -214,7 +214,8 @@ impl Vm {
             Some(k @ (Kind::Text | Kind::Array | Kind::Bytes)) => {
                 if let Some(id) = modules::method(k, self.heap.str_at(name)) {
                     let owner = modules::METHODS_OF + k as u32;
-                    self.sites[s as usize].cache = super::Cache::Native { owner, id };
+                    self.sites[s as usize].cache =
+                        if modules::is_push(id) { super::Cache::Push } else { super::Cache::Native { owner, id } };
                     return self.call_native(id, at, n, port);
                 }
                 match self.array_method(k, name) {

@@ -4,6 +4,7 @@
 mod arith;
 mod call;
 mod errors;
+mod fast;
 mod member;
 mod run;
 mod sites;

@@ -5,7 +5,7 @@ use run::{Effect, Json, Port, Stop};
 use super::arith::{self, Bit};
 use super::{Cache, Vm};
 use crate::ast::Type;
-use crate::code::{MAX_FRAMES, Op, WINDOW};
+use crate::code::{Op, WINDOW};
 use crate::fault::{Fault, R, fail, kind};
 use crate::heap::{Class, Closure, Frame, FrameKind, Map, NONE, Obj};
 use crate::value::{Kind, Value};
@@ -45,6 +45,7 @@ impl Vm {
         let program = self.program.clone();
         let mut fuel = FUEL;
         'frames: loop {
+            self.fast::<STEP>(&program, &mut fuel);
             let Some(frame) = self.task.frames.last() else { return Exit::Ended };
             let Frame { function: running, pc, base, closure, .. } = *frame;
             let ops: &[Op] = &program.functions[running as usize].ops;
@@ -64,7 +65,7 @@ impl Vm {
                     }
                 };
             }
-            let fault: Box<Fault> = 'ops: loop {
+            let fault: Box<Fault> = 'ops: {
                 // Does what needs the whole machine, then looks at the registers anew.
                 macro_rules! slow {
                     ($e:expr) => {{
@@ -111,7 +112,7 @@ impl Vm {
                 }
                 macro_rules! tick {
                     () => {
-                        fuel -= 1;
+                        fuel = fuel.saturating_sub(1);
                         if fuel == 0 {
                             fuel = FUEL;
                             if let Some(stop) = port.interrupted() {
@@ -123,59 +124,26 @@ impl Vm {
                 macro_rules! jump {
                     ($to:expr) => {{
                         pc = pc.wrapping_add_signed($to as isize);
-                        if $to < 0 {
-                            tick!();
-                        }
+                        tick!();
                     }};
                 }
-                macro_rules! arith {
-                    ($a:expr, $b:expr, $c:expr, $fast:expr, $slow:expr) => {{
-                        let (x, y) = (r!($b), r!($c));
-                        if x.is_number() && y.is_number() {
-                            let (x, y) = (x.as_number().unwrap_or(0.0), y.as_number().unwrap_or(0.0));
-                            r!($a) = Value::number($fast(x, y));
-                        } else {
-                            r!($a) = quick!($slow(&mut self.heap, x, y));
-                            collect!();
-                        }
+                macro_rules! set {
+                    ($a:expr, $e:expr) => {{
+                        r!($a) = quick!($e);
+                        collect!();
                     }};
                 }
-                macro_rules! arith_imm {
-                    ($a:expr, $b:expr, $v:expr, $fast:expr, $slow:expr) => {{
-                        let x = r!($b);
-                        if let Some(x) = x.as_number() {
-                            r!($a) = Value::number($fast(x, f64::from($v)));
-                        } else {
-                            r!($a) = quick!($slow(&mut self.heap, x, Value::number(f64::from($v))));
-                            collect!();
-                        }
-                    }};
+                macro_rules! imm {
+                    ($v:expr) => {
+                        Value::number(f64::from($v))
+                    };
                 }
-                macro_rules! bits {
-                    ($a:expr, $b:expr, $c:expr, $op:expr) => {{
-                        let (x, y) = (r!($b), r!($c));
-                        r!($a) = quick!(arith::bits(&self.heap, $op, x, y));
-                    }};
-                }
-                macro_rules! less {
-                    ($x:expr, $y:expr, $fast:expr, $or_equal:expr) => {{
-                        let (x, y) = ($x, $y);
-                        match (x.as_number(), y.as_number()) {
-                            (Some(x), Some(y)) => $fast(&x, &y),
-                            _ => quick!(arith::less(&self.heap, x, y, $or_equal)),
+                macro_rules! jump_if {
+                    ($to:expr, $test:expr) => {
+                        if $test {
+                            jump!($to)
                         }
-                    }};
-                }
-                macro_rules! less_imm {
-                    ($a:expr, $v:expr, $fast:expr, $or_equal:expr, $swap:expr) => {{
-                        let x = r!($a);
-                        let y = f64::from($v);
-                        match x.as_number() {
-                            Some(x) => $fast(&x, &y),
-                            None if $swap => quick!(arith::less(&self.heap, Value::number(y), x, $or_equal)),
-                            None => quick!(arith::less(&self.heap, x, Value::number(y), $or_equal)),
-                        }
-                    }};
+                    };
                 }
                 if STEP {
                     if self.steps <= 1 {
@@ -255,150 +223,60 @@ impl Vm {
                         r!(a) = Value::new(Kind::Closure, self.heap.alloc(made));
                         collect!();
                     }
-                    Op::Add { a, b, c } => arith!(a, b, c, |x: f64, y: f64| x + y, arith::add),
-                    Op::Sub { a, b, c } => {
-                        arith!(a, b, c, |x: f64, y: f64| x - y, |h: &mut _, x, y| arith::sub(h, x, y))
-                    }
-                    Op::Mul { a, b, c } => arith!(a, b, c, |x: f64, y: f64| x * y, arith::mul),
-                    Op::Div { a, b, c } => {
-                        let (x, y) = (r!(b), r!(c));
-                        match (x.as_number(), y.as_number()) {
-                            (Some(x), Some(y)) if y != 0.0 => r!(a) = Value::number(x / y),
-                            _ => r!(a) = quick!(arith::div(&self.heap, x, y)),
-                        }
-                    }
-                    Op::Rem { a, b, c } => {
-                        let (x, y) = (r!(b), r!(c));
-                        match (x.as_number(), y.as_number()) {
-                            (Some(x), Some(y)) if y != 0.0 => r!(a) = Value::number(remainder(x, y)),
-                            _ => r!(a) = quick!(arith::rem(&self.heap, x, y)),
-                        }
-                    }
-                    Op::AddImm { a, b, v } => arith_imm!(a, b, v, |x: f64, y: f64| x + y, arith::add),
-                    Op::SubImm { a, b, v } => {
-                        arith_imm!(a, b, v, |x: f64, y: f64| x - y, |h: &mut _, x, y| arith::sub(h, x, y))
-                    }
-                    Op::MulImm { a, b, v } => arith_imm!(a, b, v, |x: f64, y: f64| x * y, arith::mul),
-                    Op::DivImm { a, b, v } => match r!(b).as_number() {
-                        Some(x) if v != 0 => r!(a) = Value::number(x / f64::from(v)),
-                        _ => r!(a) = quick!(arith::div(&self.heap, r!(b), Value::number(f64::from(v)))),
-                    },
-                    Op::RemImm { a, b, v } => match r!(b).as_number() {
-                        Some(x) if v != 0 => r!(a) = Value::number(remainder(x, f64::from(v))),
-                        _ => r!(a) = quick!(arith::rem(&self.heap, r!(b), Value::number(f64::from(v)))),
-                    },
-                    Op::BitAnd { a, b, c } => bits!(a, b, c, Bit::And),
-                    Op::BitOr { a, b, c } => bits!(a, b, c, Bit::Or),
-                    Op::BitXor { a, b, c } => bits!(a, b, c, Bit::Xor),
-                    Op::Shl { a, b, c } => bits!(a, b, c, Bit::Shl),
-                    Op::Shr { a, b, c } => bits!(a, b, c, Bit::Shr),
+                    Op::Add { a, b, c } => set!(a, arith::add(&mut self.heap, r!(b), r!(c))),
+                    Op::Sub { a, b, c } => set!(a, arith::sub(&self.heap, r!(b), r!(c))),
+                    Op::Mul { a, b, c } => set!(a, arith::mul(&mut self.heap, r!(b), r!(c))),
+                    Op::Div { a, b, c } => set!(a, arith::div(&self.heap, r!(b), r!(c))),
+                    Op::Rem { a, b, c } => set!(a, arith::rem(&self.heap, r!(b), r!(c))),
+                    Op::AddImm { a, b, v } => set!(a, arith::add(&mut self.heap, r!(b), imm!(v))),
+                    Op::SubImm { a, b, v } => set!(a, arith::sub(&self.heap, r!(b), imm!(v))),
+                    Op::MulImm { a, b, v } => set!(a, arith::mul(&mut self.heap, r!(b), imm!(v))),
+                    Op::DivImm { a, b, v } => set!(a, arith::div(&self.heap, r!(b), imm!(v))),
+                    Op::RemImm { a, b, v } => set!(a, arith::rem(&self.heap, r!(b), imm!(v))),
+                    Op::BitAnd { a, b, c } => set!(a, arith::bits(&self.heap, Bit::And, r!(b), r!(c))),
+                    Op::BitOr { a, b, c } => set!(a, arith::bits(&self.heap, Bit::Or, r!(b), r!(c))),
+                    Op::BitXor { a, b, c } => set!(a, arith::bits(&self.heap, Bit::Xor, r!(b), r!(c))),
+                    Op::Shl { a, b, c } => set!(a, arith::bits(&self.heap, Bit::Shl, r!(b), r!(c))),
+                    Op::Shr { a, b, c } => set!(a, arith::bits(&self.heap, Bit::Shr, r!(b), r!(c))),
                     Op::Not { a, b } => r!(a) = Value::bool(!r!(b).truth()),
-                    Op::Neg { a, b } => r!(a) = quick!(arith::neg(&self.heap, r!(b))),
-                    Op::Complement { a, b } => r!(a) = quick!(arith::complement(&self.heap, r!(b))),
+                    Op::Neg { a, b } => set!(a, arith::neg(&self.heap, r!(b))),
+                    Op::Complement { a, b } => set!(a, arith::complement(&self.heap, r!(b))),
                     Op::Eq { a, b, c } => r!(a) = Value::bool(self.heap.equal(r!(b), r!(c))),
                     Op::Ne { a, b, c } => r!(a) = Value::bool(!self.heap.equal(r!(b), r!(c))),
-                    Op::Lt { a, b, c } => r!(a) = Value::bool(less!(r!(b), r!(c), f64::lt, false)),
-                    Op::Le { a, b, c } => r!(a) = Value::bool(less!(r!(b), r!(c), f64::le, true)),
+                    Op::Lt { a, b, c } => r!(a) = Value::bool(quick!(arith::less(&self.heap, r!(b), r!(c), false))),
+                    Op::Le { a, b, c } => r!(a) = Value::bool(quick!(arith::less(&self.heap, r!(b), r!(c), true))),
                     Op::Jump { to } => jump!(to),
-                    Op::JumpIf { a, to } => {
-                        if r!(a).truth() {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpIfNot { a, to } => {
-                        if !r!(a).truth() {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpIfNil { a, to } => {
-                        if r!(a).is_nil() {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpIfSet { a, to } => {
-                        if r!(a) != Value::EMPTY {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpEq { a, b, to } => {
-                        if self.heap.equal(r!(a), r!(b)) {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpNe { a, b, to } => {
-                        if !self.heap.equal(r!(a), r!(b)) {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpLt { a, b, to } => {
-                        if less!(r!(a), r!(b), f64::lt, false) {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpNotLt { a, b, to } => {
-                        if !less!(r!(a), r!(b), f64::lt, false) {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpLe { a, b, to } => {
-                        if less!(r!(a), r!(b), f64::le, true) {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpNotLe { a, b, to } => {
-                        if !less!(r!(a), r!(b), f64::le, true) {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpEqImm { a, v, to } => {
-                        if r!(a).as_number() == Some(f64::from(v)) {
-                            jump!(to)
-                        }
-                    }
-                    Op::JumpNeImm { a, v, to } => {
-                        if r!(a).as_number() != Some(f64::from(v)) {
-                            jump!(to)
-                        }
-                    }
+                    Op::JumpIf { a, to } => jump_if!(to, r!(a).truth()),
+                    Op::JumpIfNot { a, to } => jump_if!(to, !r!(a).truth()),
+                    Op::JumpIfNil { a, to } => jump_if!(to, r!(a).is_nil()),
+                    Op::JumpIfSet { a, to } => jump_if!(to, r!(a) != Value::EMPTY),
+                    Op::JumpEq { a, b, to } => jump_if!(to, self.heap.equal(r!(a), r!(b))),
+                    Op::JumpNe { a, b, to } => jump_if!(to, !self.heap.equal(r!(a), r!(b))),
+                    Op::JumpLt { a, b, to } => jump_if!(to, quick!(arith::less(&self.heap, r!(a), r!(b), false))),
+                    Op::JumpNotLt { a, b, to } => jump_if!(to, !quick!(arith::less(&self.heap, r!(a), r!(b), false))),
+                    Op::JumpLe { a, b, to } => jump_if!(to, quick!(arith::less(&self.heap, r!(a), r!(b), true))),
+                    Op::JumpNotLe { a, b, to } => jump_if!(to, !quick!(arith::less(&self.heap, r!(a), r!(b), true))),
+                    Op::JumpEqImm { a, v, to } => jump_if!(to, r!(a).as_number() == Some(f64::from(v))),
+                    Op::JumpNeImm { a, v, to } => jump_if!(to, r!(a).as_number() != Some(f64::from(v))),
                     Op::JumpLtImm { a, v, to } => {
-                        if less_imm!(a, v, f64::lt, false, false) {
-                            jump!(to)
-                        }
+                        jump_if!(to, quick!(arith::less(&self.heap, r!(a), imm!(v), false)))
                     }
                     Op::JumpNotLtImm { a, v, to } => {
-                        if !less_imm!(a, v, f64::lt, false, false) {
-                            jump!(to)
-                        }
+                        jump_if!(to, !quick!(arith::less(&self.heap, r!(a), imm!(v), false)))
                     }
-                    Op::JumpLeImm { a, v, to } => {
-                        if less_imm!(a, v, f64::le, true, false) {
-                            jump!(to)
-                        }
-                    }
+                    Op::JumpLeImm { a, v, to } => jump_if!(to, quick!(arith::less(&self.heap, r!(a), imm!(v), true))),
                     Op::JumpNotLeImm { a, v, to } => {
-                        if !less_imm!(a, v, f64::le, true, false) {
-                            jump!(to)
-                        }
+                        jump_if!(to, !quick!(arith::less(&self.heap, r!(a), imm!(v), true)))
                     }
                     Op::JumpGtImm { a, v, to } => {
-                        if less_imm!(a, v, f64::gt, false, true) {
-                            jump!(to)
-                        }
+                        jump_if!(to, quick!(arith::less(&self.heap, imm!(v), r!(a), false)))
                     }
                     Op::JumpNotGtImm { a, v, to } => {
-                        if !less_imm!(a, v, f64::gt, false, true) {
-                            jump!(to)
-                        }
+                        jump_if!(to, !quick!(arith::less(&self.heap, imm!(v), r!(a), false)))
                     }
-                    Op::JumpGeImm { a, v, to } => {
-                        if less_imm!(a, v, f64::ge, true, true) {
-                            jump!(to)
-                        }
-                    }
+                    Op::JumpGeImm { a, v, to } => jump_if!(to, quick!(arith::less(&self.heap, imm!(v), r!(a), true))),
                     Op::JumpNotGeImm { a, v, to } => {
-                        if !less_imm!(a, v, f64::ge, true, true) {
-                            jump!(to)
-                        }
+                        jump_if!(to, !quick!(arith::less(&self.heap, imm!(v), r!(a), true)))
                     }
                     Op::Array { a, n } => {
                         r!(a) = self.heap.array(Vec::with_capacity(n.clamp(0, 1 << 20) as usize));
@@ -418,97 +296,25 @@ impl Vm {
                     }
                     Op::GetMember { a, b, s } => {
                         let object = r!(b);
-                        let site = &self.sites[s as usize];
-                        let mut found = Value::EMPTY;
-                        match (&self.heap.slots.get(object.payload() as usize), site.cache) {
-                            (Some(Obj::Instance { class, fields }), Cache::Field { class: known, slot })
-                                if *class == known && object.is(Kind::Instance) =>
-                            {
-                                found = fields.get(slot as usize).copied().unwrap_or(Value::EMPTY);
-                            }
-                            (Some(Obj::Map(map)), Cache::Entry { position }) if object.is(Kind::Map) => {
-                                found = map.at(position, site.name).unwrap_or(Value::EMPTY);
-                            }
-                            (Some(Obj::Array(items)), _)
-                                if object.is(Kind::Array) && site.name == self.known.length =>
-                            {
-                                found = Value::number(items.len() as f64);
-                            }
-                            _ => {}
-                        }
-                        if found == Value::EMPTY {
-                            found = slow!(self.get_member(object, s));
-                            r!(a) = found;
-                            collect!();
-                        } else {
-                            r!(a) = found;
-                        }
+                        let found = slow!(self.get_member(object, s));
+                        r!(a) = found;
+                        collect!();
                     }
                     Op::SetMember { a, b, s } => {
                         let (object, value) = (r!(a), r!(b));
-                        let site = &self.sites[s as usize];
-                        let mut done = false;
-                        match (self.heap.slots.get_mut(object.payload() as usize), site.cache) {
-                            (Some(Obj::Instance { class, fields }), Cache::Field { class: known, slot })
-                                if *class == known && object.is(Kind::Instance) =>
-                            {
-                                let slot = slot as usize;
-                                if slot < fields.len() {
-                                    fields[slot] = value;
-                                    done = true;
-                                } else if slot == fields.len() && slot < fields.capacity() {
-                                    fields.push(value);
-                                    done = true;
-                                }
-                            }
-                            (Some(Obj::Map(map)), Cache::Entry { position }) if object.is(Kind::Map) => {
-                                if let Some(entry) = map.at_mut(position, site.name) {
-                                    *entry = value;
-                                    done = true;
-                                }
-                            }
-                            _ => {}
-                        }
-                        if !done {
-                            slow!(self.set_member(object, s, value));
-                            collect!();
-                        }
+                        slow!(self.set_member(object, s, value));
+                        collect!();
                     }
                     Op::GetIndex { a, b, c } => {
                         let (object, index) = (r!(b), r!(c));
-                        let mut found = Value::EMPTY;
-                        if let (Some(handle), Some(n)) = (object.as_handle(Kind::Array), index.as_number())
-                            && let Obj::Array(items) = &self.heap.slots[handle as usize]
-                        {
-                            let at = n as usize;
-                            if at as f64 == n && at < items.len() {
-                                found = items[at];
-                            }
-                        }
-                        if found == Value::EMPTY {
-                            found = slow!(self.get_index(object, index));
-                            r!(a) = found;
-                            collect!();
-                        } else {
-                            r!(a) = found;
-                        }
+                        let found = slow!(self.get_index(object, index));
+                        r!(a) = found;
+                        collect!();
                     }
                     Op::SetIndex { a, b, c } => {
                         let (object, index, value) = (r!(a), r!(b), r!(c));
-                        let mut done = false;
-                        if let (Some(handle), Some(n)) = (object.as_handle(Kind::Array), index.as_number())
-                            && let Obj::Array(items) = &mut self.heap.slots[handle as usize]
-                        {
-                            let at = n as usize;
-                            if at as f64 == n && at < items.len() {
-                                items[at] = value;
-                                done = true;
-                            }
-                        }
-                        if !done {
-                            slow!(self.set_index(object, index, value));
-                            collect!();
-                        }
+                        slow!(self.set_index(object, index, value));
+                        collect!();
                     }
                     Op::GetSpill { a, b, v } => {
                         r!(a) = self.heap.items(r!(b)).get(v.max(0) as usize).copied().unwrap_or(Value::NIL);
@@ -522,34 +328,13 @@ impl Vm {
                             items[v] = value;
                         }
                     }
-                    Op::Call { a, n } => {
-                        let callee = r!(a);
-                        if let Some(handle) = callee.as_handle(Kind::Closure)
-                            && let Obj::Closure(c) = &self.heap.slots[handle as usize]
-                        {
-                            let function = c.function;
-                            if self.enter_fast(&program, pc, function, handle, base + a as usize, n) {
-                                tick!();
-                                continue 'frames;
-                            }
-                        }
-                        enter!(self.call_value(base + a as usize, n as usize, port));
-                    }
+                    Op::Call { a, n } => enter!(self.call_value(base + a as usize, n as usize, port)),
                     Op::CallGlobal { a, n, g } => {
                         let callee = self.globals[g as usize];
                         if callee == Value::EMPTY {
                             break 'ops self.undefined(g);
                         }
                         r!(a) = callee;
-                        if let Some(handle) = callee.as_handle(Kind::Closure)
-                            && let Obj::Closure(c) = &self.heap.slots[handle as usize]
-                        {
-                            let function = c.function;
-                            if self.enter_fast(&program, pc, function, handle, base + a as usize, n) {
-                                tick!();
-                                continue 'frames;
-                            }
-                        }
                         enter!(self.call_value(base + a as usize, n as usize, port));
                     }
                     Op::CallSpread { a } => {
@@ -560,30 +345,14 @@ impl Vm {
                     Op::Invoke { a, n, s } => {
                         let object = r!(a);
                         let at = base + a as usize;
-                        match (self.sites[s as usize].cache, object.kind()) {
-                            (Cache::Method { class: known, closure, function }, Some(Kind::Instance)) => {
-                                if let Obj::Instance { class, .. } = &self.heap.slots[object.payload() as usize]
-                                    && *class == known
-                                    && self.enter_fast(&program, pc, function, closure, at, n)
-                                {
-                                    tick!();
-                                    continue 'frames;
-                                }
+                        if let (Cache::Native { owner, id }, Some(k)) = (self.sites[s as usize].cache, object.kind()) {
+                            let is = match k {
+                                Kind::Module => object.payload(),
+                                _ => crate::modules::METHODS_OF + k as u32,
+                            };
+                            if owner == is {
+                                enter!(self.call_native(id, at, n as usize, port));
                             }
-                            (Cache::Native { owner, id }, Some(k)) => {
-                                let is = if k == Kind::Module {
-                                    object.payload()
-                                } else {
-                                    crate::modules::METHODS_OF + k as u32
-                                };
-                                if owner == is {
-                                    save!();
-                                    slow!(self.call_native(id, at, n as usize, port));
-                                    collect!();
-                                    continue 'ops;
-                                }
-                            }
-                            _ => {}
                         }
                         enter!(self.invoke(at, n as usize, s, port));
                     }
@@ -715,6 +484,8 @@ impl Vm {
                     Op::IsSet { a, g } => r!(a) = Value::bool(self.globals[g as usize] != Value::EMPTY),
                     Op::SetMark { g } => self.globals[g as usize] = Value::TRUE,
                 }
+                save!();
+                continue 'frames;
             };
             save!();
             match self.handle(*fault, pc as u32, running, base, port) {
@@ -722,34 +493,6 @@ impl Vm {
                 None => continue 'frames,
             }
         }
-    }
-
-    /// Enters a function that takes exactly `n` arguments. False if that is not so, or something is to be reported.
-    #[inline(always)]
-    fn enter_fast(
-        &mut self,
-        program: &crate::code::Program,
-        pc: usize,
-        function: u32,
-        closure: u32,
-        at: usize,
-        n: u8,
-    ) -> bool {
-        let f = &program.functions[function as usize];
-        if f.params != u32::from(n) || self.task.frames.len() >= MAX_FRAMES {
-            return false;
-        }
-        self.reserve(at);
-        let first = at + 1 + n as usize;
-        let end = at + f.registers as usize;
-        if first < end {
-            self.task.stack[first..end].fill(Value::NIL);
-        }
-        if let Some(frame) = self.task.frames.last_mut() {
-            frame.pc = pc as u32;
-        }
-        self.task.frames.push(Frame { function, pc: 0, base: at as u32, closure, kind: FrameKind::Plain });
-        true
     }
 
     #[cold]
@@ -782,13 +525,6 @@ fn set_cell(heap: &mut crate::heap::Heap, handle: u32, value: Value) {
     if let Some(Obj::Cell(cell)) = heap.slots.get_mut(handle as usize) {
         *cell = value;
     }
-}
-
-/// The sign of the dividend, as C has it; whole numbers take the short way.
-#[inline(always)]
-fn remainder(x: f64, y: f64) -> f64 {
-    let (i, j) = (x as i32, y as i32);
-    if f64::from(i) == x && f64::from(j) == y && i > 0 && j > 0 { f64::from(i % j) } else { x % y }
 }
 
 fn set_home(heap: &mut crate::heap::Heap, method: Value, class: u32) {

@@ -24,6 +24,8 @@ pub(crate) enum Cache {
         owner: u32,
         id: u32,
     },
+    /// The method `push` of arrays.
+    Push,
 }
 
 #[derive(Clone, Copy, Debug)]
