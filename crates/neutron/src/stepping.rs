@@ -27,13 +27,23 @@ fn result(end: End) -> Option<TurnEnd> {
 impl Stepper {
     /// A program that has not begun.
     pub fn new(code: &Code) -> Self {
+        Self::within(code, Limits::default().memory)
+    }
+
+    /// A program that has not begun and may use `memory` bytes.
+    pub fn within(code: &Code, memory: usize) -> Self {
         let (program, _) = load::from_code(code).expect("code that compiles");
-        Self { vm: Vm::new(Arc::new(program), Limits::default().memory) }
+        Self { vm: Vm::new(Arc::new(program), memory) }
     }
 
     /// A machine from the bytes of `image`.
     pub fn restore(image: &[u8]) -> Result<Self, BadSnapshot> {
-        Ok(Self { vm: snapshot::decode(image, Limits::default().memory)? })
+        Self::restore_within(image, Limits::default().memory)
+    }
+
+    /// A machine from the bytes of `image` that may use `memory` bytes.
+    pub fn restore_within(image: &[u8], memory: usize) -> Result<Self, BadSnapshot> {
+        Ok(Self { vm: snapshot::decode(image, memory)? })
     }
 
     /// Stops after `n` instructions from here on; 0: never.

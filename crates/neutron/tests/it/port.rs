@@ -85,7 +85,7 @@ impl World {
         if url.contains("down") {
             return Err(Failure::with_code("TypeError", "ECONNREFUSED", format!("fetch: {url}: connection refused")));
         }
-        let body = args.bytes.as_ref().map_or("", |b| std::str::from_utf8(b).unwrap());
+        let body = args.bytes.as_ref().map_or_else(Default::default, |b| String::from_utf8_lossy(b));
         let status = if url.contains("missing") { 404 } else { 200 };
         let text = format!("{} {url} {} {body}", tree["method"].as_str().unwrap(), tree["headers"]);
         let json = json!({ "url": url, "status": status, "statusText": "OK", "headers": [["X-Test", "yes"]] });
