@@ -39,6 +39,39 @@ impl Type {
 pub(crate) struct Expr {
     pub kind: ExprKind,
     pub span: Span,
+    /// Levels of expressions in it, functions included.
+    pub height: u32,
+}
+
+impl Expr {
+    pub fn new(kind: ExprKind, span: Span) -> Self {
+        let height = 1 + kind.height();
+        Self { kind, span, height }
+    }
+}
+
+impl ExprKind {
+    /// The height of the highest part.
+    fn height(&self) -> u32 {
+        let highest = |parts: &mut dyn Iterator<Item = &Expr>| parts.map(|e| e.height).max().unwrap_or(0);
+        match self {
+            Self::Nil | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::Name(_) => 0,
+            Self::Say | Self::This | Self::SuperGet(_) => 0,
+            Self::Interpolated(parts) => highest(&mut parts.iter()),
+            Self::Array(items) => highest(&mut items.iter().map(|item| &item.value)),
+            Self::Object(members) => highest(&mut members.iter().map(|(_, e)| e)),
+            Self::Lambda(fun) => fun.height,
+            Self::Unary(_, e) => e.height,
+            Self::Binary(b) => b.left.height.max(b.right.height),
+            Self::And(pair) | Self::Or(pair) => pair.0.height.max(pair.1.height),
+            Self::Cond(c) => c.0.height.max(c.1.height).max(c.2.height),
+            Self::Assign(a) => a.target.height.max(a.value.height),
+            Self::Step(step) => step.target.height,
+            Self::Call(call) => call.callee.height.max(highest(&mut call.args.iter().map(|arg| &arg.value))),
+            Self::Member(m) => m.object.height,
+            Self::Index(i) => i.object.height.max(i.index.height),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -162,6 +195,8 @@ pub(crate) struct Fun {
     pub span: Span,
     /// The closing brace, where a function that falls off its end is.
     pub end: Span,
+    /// The height of the highest expression in it.
+    pub height: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -230,23 +265,52 @@ pub(crate) struct For {
 pub(crate) enum StmtKind {
     Empty,
     Say(Expr),
-    Var { is_static: bool, decl: VarDecl },
-    If { test: Expr, then: Box<Stmt>, otherwise: Option<Box<Stmt>> },
-    While { test: Expr, body: Box<Stmt> },
-    DoWhile { body: Box<Stmt>, test: Expr },
+    Var {
+        is_static: bool,
+        decl: VarDecl,
+    },
+    /// In a row, so that long chains are not deep.
+    If {
+        branches: Vec<(Expr, Stmt)>,
+        otherwise: Option<Box<Stmt>>,
+    },
+    While {
+        test: Expr,
+        body: Box<Stmt>,
+    },
+    DoWhile {
+        body: Box<Stmt>,
+        test: Expr,
+    },
     For(Box<For>),
-    ForIn { declares: bool, name: Ident, object: Expr, body: Box<Stmt> },
+    ForIn {
+        declares: bool,
+        name: Ident,
+        object: Expr,
+        body: Box<Stmt>,
+    },
     Class(Rc<Class>),
     Use(UseKind),
     Fun(Rc<Fun>),
     Return(Option<Expr>),
     Break,
     Continue,
-    Match { subject: Expr, cases: Vec<Case>, default: Option<Box<Stmt>> },
+    Match {
+        subject: Expr,
+        cases: Vec<Case>,
+        default: Option<Box<Stmt>>,
+    },
     Try(Box<Try>),
     Throw(Expr),
-    Retry { count: Expr, body: Vec<Stmt>, catch: Option<(Ident, Vec<Stmt>)> },
-    Enum { name: Ident, members: Vec<(Rc<str>, Option<Expr>)> },
+    Retry {
+        count: Expr,
+        body: Vec<Stmt>,
+        catch: Option<(Ident, Vec<Stmt>)>,
+    },
+    Enum {
+        name: Ident,
+        members: Vec<(Rc<str>, Option<Expr>)>,
+    },
     Block(Vec<Stmt>),
     Expr(Expr),
 }

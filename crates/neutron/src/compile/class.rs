@@ -12,7 +12,7 @@ impl Compiler<'_> {
         let reg = self.temp();
         let k = self.text_constant(&class.name.name);
         if let Some(parent) = &class.parent {
-            let parent = Expr { kind: crate::ast::ExprKind::Name(parent.clone()), span: parent.span };
+            let parent = Expr { kind: crate::ast::ExprKind::Name(parent.clone()), span: parent.span, height: 1 };
             let b = self.fresh(&parent);
             self.emit(Op::Class { a: reg, k });
             self.emit(Op::Inherit { a: reg, b });

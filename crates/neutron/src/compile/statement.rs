@@ -53,19 +53,7 @@ impl Compiler<'_> {
                 self.free_to(mark);
             }
             StmtKind::Var { is_static, decl } => self.var(decl, *is_static),
-            StmtKind::If { test, then, otherwise } => {
-                let no = self.jump_if(test, false);
-                self.scoped(then);
-                match otherwise {
-                    None => self.patch_all(no),
-                    Some(otherwise) => {
-                        let end = self.emit(Op::Jump { to: 0 });
-                        self.patch_all(no);
-                        self.scoped(otherwise);
-                        self.patch(end);
-                    }
-                }
-            }
+            StmtKind::If { branches, otherwise } => self.if_(branches, otherwise.as_deref()),
             StmtKind::While { test, body } => self.while_(test, body),
             StmtKind::DoWhile { body, test } => self.do_while(body, test),
             StmtKind::For(f) => self.for_(f),
@@ -94,6 +82,23 @@ impl Compiler<'_> {
             StmtKind::Block(body) => self.block_body(body),
             StmtKind::Expr(e) => self.discard(e),
         }
+    }
+
+    fn if_(&mut self, branches: &[(Expr, Stmt)], otherwise: Option<&Stmt>) {
+        let mut ends = Vec::new();
+        for (i, (test, then)) in branches.iter().enumerate() {
+            self.at(test.span);
+            let no = self.jump_if(test, false);
+            self.scoped(then);
+            if i + 1 < branches.len() || otherwise.is_some() {
+                ends.push(self.emit(Op::Jump { to: 0 }));
+            }
+            self.patch_all(no);
+        }
+        if let Some(otherwise) = otherwise {
+            self.scoped(otherwise);
+        }
+        self.patch_all(ends);
     }
 
     fn return_(&mut self, value: Option<&Expr>) {
@@ -317,7 +322,7 @@ impl Compiler<'_> {
                 let mark = match self.unit_marks.get(&unit) {
                     Some(mark) => *mark,
                     None => {
-                        let mark = self.hidden_global(format!("(file {unit} ran)"));
+                        let mark = self.hidden_global(format!("(file {path} ran)"));
                         self.unit_marks.insert(unit, mark);
                         mark
                     }

@@ -19,6 +19,9 @@ const OPERATORS: [&str; 48] = [
 /// Interpolations nested deeper than this are refused.
 const MAX_NESTING: usize = 32;
 
+/// Errors after which the rest of a text is not looked at.
+const MAX_PROBLEMS: usize = 50;
+
 pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -56,9 +59,12 @@ impl<'a> Lexer<'a> {
         let mut depth = 0usize;
         loop {
             self.space();
+            if self.problems.len() >= MAX_PROBLEMS {
+                self.at = self.text.len();
+            }
             let start = self.at;
             let Some(c) = self.peek() else {
-                if let Some(opened) = opened {
+                if let Some(opened) = opened.filter(|_| self.problems.len() < MAX_PROBLEMS) {
                     self.at = opened + 2;
                     self.problem(opened, "this ${ is never closed").hint = Some("close it with }".into());
                     self.at = self.text.len();

@@ -31,6 +31,9 @@ impl Lexer<'_> {
             }
             if c == '\\' {
                 self.escape(&mut text);
+                if self.problems.len() >= super::MAX_PROBLEMS {
+                    self.at = self.text.len();
+                }
             } else if self.rest().starts_with("${") {
                 if !text.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut text)));
@@ -58,6 +61,9 @@ impl Lexer<'_> {
     }
 
     fn unclosed(&mut self, start: usize, quote: char) {
+        if self.problems.len() >= super::MAX_PROBLEMS {
+            return;
+        }
         self.at = start + 1;
         self.problem(start, "this string is never closed").hint = Some(format!("close it with {quote}"));
         self.at = self.text.len();

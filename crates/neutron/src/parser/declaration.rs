@@ -1,5 +1,6 @@
 //! Variables, functions, classes, uses.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::{P, Parser};
@@ -78,12 +79,14 @@ impl Parser {
 
     /// Parameters and body.
     pub(super) fn fun_rest(&mut self, name: Option<Ident>, start: crate::source::Span) -> P<Fun> {
+        let around = std::mem::take(&mut self.highest);
         self.expect("(")?;
         let mut params: Vec<Param> = Vec::new();
+        let mut seen = HashSet::new();
         while !self.take(")") {
             let ty = self.type_before_name();
             let name = self.ident("the name of a parameter")?;
-            if params.iter().any(|p| p.name.name == name.name) {
+            if !seen.insert(name.name.clone()) {
                 self.problem(name.span, format!("there is a parameter {} already", name.name));
             }
             let default = if self.take("=") { Some(self.expression()?) } else { None };
@@ -116,7 +119,9 @@ impl Parser {
         self.functions -= 1;
         self.loops = loops;
         let end = self.last();
-        Ok(Fun { name, params, result, body: body?, span: start.to(end), end })
+        let height = self.highest;
+        self.highest = height.max(around);
+        Ok(Fun { name, params, result, body: body?, span: start.to(end), end, height })
     }
 
     pub(super) fn class(&mut self) -> P<StmtKind> {
@@ -124,6 +129,7 @@ impl Parser {
         let name = self.ident("the name of a class")?;
         let parent = if self.take_key("extends") { Some(self.ident("the name of a class")?) } else { None };
         self.expect("{")?;
+        let mut seen = HashSet::new();
         let mut class = Class { name, parent, fields: Vec::new(), field_types: Vec::new(), methods: Vec::new() };
         while !self.take("}") {
             let start = self.span();
@@ -143,7 +149,7 @@ impl Parser {
             }
             let name = self.member_name("the name of a method")?;
             let name = self.new_ident(name, span);
-            if class.methods.iter().any(|m| m.name.as_ref().is_some_and(|n| n.name == name.name)) {
+            if !seen.insert(name.name.clone()) {
                 self.problem(span, format!("the class has a method {} already", name.name));
             }
             let method = self.fun_rest(Some(name), start)?;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Bad, MAX_CHAIN, P, Parser};
+use super::{Bad, MAX_HEIGHT, P, Parser};
 use crate::ast::{Arg, Assign, Binary, BinaryOp, Call, Expr, ExprKind, Index, Member, Step, Unary};
 use crate::lexer::{Part, Tok, Token};
 use crate::source::Span;
@@ -50,12 +50,24 @@ fn assignment(tok: &Tok) -> Option<Option<BinaryOp>> {
 }
 
 fn expr(kind: ExprKind, span: Span) -> Expr {
-    Expr { kind, span }
+    Expr::new(kind, span)
 }
 
 impl Parser {
     pub(super) fn expression(&mut self) -> P<Expr> {
-        self.deeper(Self::assignment)
+        let parsed = self.deeper(Self::assignment)?;
+        self.highest = self.highest.max(parsed.height);
+        Ok(parsed)
+    }
+
+    /// Chains of operators and calls make trees high without nesting in the text.
+    fn not_too_high(&mut self, height: u32, at: Span) -> P<()> {
+        if height <= MAX_HEIGHT {
+            return Ok(());
+        }
+        self.problem(at, "this expression has too many parts in a row").hint =
+            Some("split it, or give a part of it a name".into());
+        Err(Bad)
     }
 
     /// Parses and tells whether the part changes variables.
@@ -96,17 +108,12 @@ impl Parser {
 
     fn binary(&mut self, least: u8) -> P<Expr> {
         let mut left = self.unary()?;
-        let mut chain = 0;
         while let Some((strength, op)) = power(self.tok()) {
             if strength <= least {
                 break;
             }
             let at = self.advance().span;
-            chain += 1;
-            if chain > MAX_CHAIN {
-                self.problem(at, "this expression has too many operators").hint = Some("split it".into());
-                return Err(Bad);
-            }
+            self.not_too_high(left.height, at)?;
             let (right, right_changes) = self.watched(|p| p.deeper(|p| p.binary(strength)))?;
             let span = left.span.to(right.span);
             left = match op {
@@ -159,13 +166,8 @@ impl Parser {
     fn postfix(&mut self) -> P<Expr> {
         let mut e = self.primary()?;
         let start = e.span;
-        let mut chain = 0;
         loop {
-            chain += 1;
-            if chain > MAX_CHAIN {
-                self.problem(start, "this chain is too long").hint = Some("split it".into());
-                return Err(Bad);
-            }
+            self.not_too_high(e.height, start)?;
             let Tok::Op(op) = *self.tok() else { return Ok(e) };
             match op {
                 "(" => {
@@ -255,7 +257,7 @@ impl Parser {
                 self.advance();
                 let inner = self.expression()?;
                 self.expect(")")?;
-                return Ok(expr(inner.kind, start.to(self.last())));
+                return Ok(Expr { span: start.to(self.last()), ..inner });
             }
             Tok::Op("[") => {
                 self.advance();

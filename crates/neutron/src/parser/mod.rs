@@ -15,8 +15,8 @@ use crate::source::Span;
 /// Statements and expressions nested deeper than this are refused, so that no text exhausts the native stack.
 const MAX_DEPTH: usize = 160;
 
-/// Operators, calls or branches in one chain.
-const MAX_CHAIN: usize = 2_000;
+/// Levels of an expression's tree, which operators and calls in a row make too: as many as the native stack bears.
+const MAX_HEIGHT: u32 = 4_000;
 
 /// Errors after which the parser gives up on a file.
 const MAX_PROBLEMS: usize = 50;
@@ -31,6 +31,8 @@ struct Parser {
     at: usize,
     idents: u32,
     depth: usize,
+    /// The height of the highest expression of the function so far.
+    highest: u32,
     /// Assignments seen so far: tells whether an expression changes variables.
     changes: u32,
     functions: usize,
@@ -42,8 +44,18 @@ struct Parser {
 /// The tree of a text and what was wrong with it.
 pub(crate) fn parse(text: &str) -> (Tree, Vec<Problem>) {
     let (tokens, problems) = lexer::tokens(text);
-    let mut parser =
-        Parser { tokens, at: 0, idents: 0, depth: 0, changes: 0, functions: 0, loops: 0, uses: Vec::new(), problems };
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        idents: 0,
+        depth: 0,
+        highest: 0,
+        changes: 0,
+        functions: 0,
+        loops: 0,
+        uses: Vec::new(),
+        problems,
+    };
     let mut body = Vec::new();
     while !parser.ended() && parser.problems.len() < MAX_PROBLEMS {
         let before = parser.at;

@@ -16,6 +16,12 @@ struct Bound {
     early: bool,
 }
 
+/// Unknown names beyond this many problems are not looked for.
+const MAX_PROBLEMS: usize = 200;
+
+/// Only the first problems come with a guess at what was meant, which looks at all names.
+const MAX_GUESSES: usize = 20;
+
 pub(super) struct Walker<'a> {
     names: &'a mut Names,
     imports: &'a Imports<'a>,
@@ -129,14 +135,18 @@ impl<'a> Walker<'a> {
     }
 
     fn unknown(&mut self, name: &Ident) {
-        let known = self.scopes.iter().flat_map(|s| s.keys()).chain(self.names.all.iter());
-        let known: Vec<&str> = known.chain(self.names.imported.keys()).map(|n| &**n).collect();
-        let mut sorted = known.clone();
-        sorted.sort_unstable();
+        if self.out.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
         let hint = if crate::modules::find(&name.name).is_some() {
             Some(format!("add: use {};", name.name))
+        } else if self.out.problems.len() < MAX_GUESSES {
+            let known = self.scopes.iter().flat_map(|s| s.keys()).chain(self.names.all.iter());
+            let mut known: Vec<&str> = known.chain(self.names.imported.keys()).map(|n| &**n).collect();
+            known.sort_unstable();
+            nearest(&name.name, known.into_iter()).map(|other| format!("did you mean {other}?"))
         } else {
-            nearest(&name.name, sorted.into_iter()).map(|other| format!("did you mean {other}?"))
+            None
         };
         let mut problem = Problem::new(name.span, format!("{} is not defined", name.name)).warning();
         problem.hint = hint;
@@ -172,9 +182,11 @@ impl<'a> Walker<'a> {
             StmtKind::Empty | StmtKind::Break | StmtKind::Continue => {}
             StmtKind::Say(e) | StmtKind::Expr(e) | StmtKind::Throw(e) => self.expr(e),
             StmtKind::Var { decl, .. } => self.var(decl),
-            StmtKind::If { test, then, otherwise } => {
-                self.expr(test);
-                self.body(then);
+            StmtKind::If { branches, otherwise } => {
+                for (test, then) in branches {
+                    self.expr(test);
+                    self.body(then);
+                }
                 if let Some(otherwise) = otherwise {
                     self.body(otherwise);
                 }

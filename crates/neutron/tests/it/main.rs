@@ -5,6 +5,7 @@ mod conformance;
 mod damage;
 mod drive;
 mod heap;
+mod hostile;
 mod port;
 mod resume;
 mod samples;
