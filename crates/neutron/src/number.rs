@@ -1,5 +1,16 @@
 //! Numbers as text.
 
+/// Appends the text of a number.
+#[inline]
+pub(crate) fn push(n: f64, out: &mut String) {
+    let i = n as i64;
+    if i as f64 == n && i.unsigned_abs() < 1_000_000_000_000_000 && (i != 0 || n.is_sign_positive()) {
+        out.push_str(itoa::Buffer::new().format(i));
+    } else {
+        out.push_str(&text(n));
+    }
+}
+
 /// As C's `%.15g` prints it.
 pub(crate) fn text(n: f64) -> String {
     if n.is_nan() {
@@ -73,6 +84,9 @@ mod tests {
         ];
         for (n, expected) in cases {
             assert_eq!(text(n), expected);
+            let mut pushed = String::new();
+            push(n, &mut pushed);
+            assert_eq!(pushed, expected);
         }
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) enum FieldKind {
     Reg,
     Byte,
+    Imm8,
     Imm16,
     Imm,
     Jump,
@@ -23,6 +24,9 @@ macro_rules! field_type {
     };
     (Byte) => {
         u8
+    };
+    (Imm8) => {
+        i8
     };
     (Imm16) => {
         i16
@@ -198,6 +202,12 @@ ops! {
     93 SetMark { g: Global }
     94 GetSpill { a: Reg, b: Reg, v: Imm }
     95 SetSpill { a: Reg, b: Reg, v: Imm }
+    96 AddJumpLt { a: Reg, b: Reg, c: Reg, to: Jump }
+    97 AddJumpLe { a: Reg, b: Reg, c: Reg, to: Jump }
+    98 AddImmJumpLt { a: Reg, v: Imm8, c: Reg, to: Jump }
+    99 AddImmJumpLe { a: Reg, v: Imm8, c: Reg, to: Jump }
+    100 SubImmJumpLt { a: Reg, v: Imm8, c: Reg, to: Jump }
+    101 SubImmJumpLe { a: Reg, v: Imm8, c: Reg, to: Jump }
 }
 
 #[cfg(test)]

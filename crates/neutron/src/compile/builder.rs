@@ -120,6 +120,12 @@ impl FnState {
             | JumpNotGtImm { to, .. }
             | JumpGeImm { to, .. }
             | JumpNotGeImm { to, .. }
+            | AddJumpLt { to, .. }
+            | AddJumpLe { to, .. }
+            | AddImmJumpLt { to, .. }
+            | AddImmJumpLe { to, .. }
+            | SubImmJumpLt { to, .. }
+            | SubImmJumpLe { to, .. }
             | ForNext { to, .. } => *to = offset,
             _ => {}
         }

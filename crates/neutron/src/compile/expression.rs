@@ -12,6 +12,19 @@ pub(super) fn small(e: &Expr) -> Option<i32> {
     }
 }
 
+/// Runs no code of the program but its own operators.
+fn is_quiet(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Nil | ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::Text(_) => true,
+        ExprKind::Name(_) | ExprKind::This => true,
+        ExprKind::Member(m) => is_quiet(&m.object),
+        ExprKind::Index(i) => is_quiet(&i.object) && is_quiet(&i.index),
+        ExprKind::Unary(_, operand) => is_quiet(operand),
+        ExprKind::Binary(b) => is_quiet(&b.left) && is_quiet(&b.right),
+        _ => false,
+    }
+}
+
 impl Compiler<'_> {
     /// A register that holds the value until the next change of the variable it may belong to.
     pub(super) fn any(&mut self, e: &Expr) -> u8 {
@@ -221,7 +234,40 @@ impl Compiler<'_> {
         });
     }
 
+    /// `a + b + c` where `a` or `b` is written as a string: all of it is one string, put together at once.
+    fn concat(&mut self, binary: &Binary, e: &Expr, dst: u8) -> bool {
+        let (mut parts, mut left) = (vec![&binary.right], &binary.left);
+        if binary.op != BinaryOp::Add {
+            return false;
+        }
+        while let ExprKind::Binary(inner) = &left.kind
+            && inner.op == BinaryOp::Add
+        {
+            parts.push(&inner.right);
+            left = &inner.left;
+        }
+        parts.push(left);
+        parts.reverse();
+        let is_text = |e: &Expr| matches!(e.kind, ExprKind::Text(_) | ExprKind::Interpolated(_));
+        // What comes third must not change what the first two are.
+        let fits = (3..=16).contains(&parts.len())
+            && parts[..2].iter().any(|e| is_text(e))
+            && parts[2..].iter().all(|e| is_quiet(e));
+        if fits {
+            let first = self.mark() as u8;
+            for part in &parts {
+                self.fresh(part);
+            }
+            self.at(e.span);
+            self.emit(Op::Concat { a: dst, b: first, n: parts.len() as u8 });
+        }
+        fits
+    }
+
     fn binary(&mut self, binary: &Binary, e: &Expr, dst: u8, fresh: bool) {
+        if self.concat(binary, e, dst) {
+            return;
+        }
         let b = self.part(&binary.left, binary.right_changes, dst, fresh);
         self.operation(binary.op, b, &binary.right, e, dst);
     }

@@ -66,6 +66,7 @@ impl Compiler<'_> {
             c.scoped(&f.body);
             c.continue_here();
             c.fresh_cells(&f.init);
+            let step_at = c.here();
             if let Some(step) = &f.step {
                 c.at(step.span);
                 c.discard(step);
@@ -76,6 +77,7 @@ impl Compiler<'_> {
                     c.at(test.span);
                     let jumps = c.jump_if(test, true);
                     c.jump_back(jumps, start);
+                    c.fuse(to_test, step_at, start);
                 }
                 None => {
                     let jump = c.emit(Op::Jump { to: 0 });
@@ -84,6 +86,43 @@ impl Compiler<'_> {
             }
             c.end_loop();
         });
+    }
+
+    /// Makes one instruction of a loop's step and test if they are one each. The jump to the first test then becomes
+    /// that test.
+    fn fuse(&mut self, to_test: usize, step_at: usize, start: usize) {
+        let function = &mut self.state().function;
+        let lines = [to_test, step_at, step_at + 1].map(|at| function.line(at as u32));
+        let [.., step, test] = function.ops.as_slice() else { return };
+        if function.ops.len() != step_at + 2 || lines.iter().any(|line| *line != lines[0]) {
+            return;
+        }
+        let (is_less, a, c) = match *test {
+            Op::JumpLt { a, b, .. } => (true, a, b),
+            Op::JumpLe { a, b, .. } => (false, a, b),
+            _ => return,
+        };
+        let to = start as i32 - step_at as i32 - 1;
+        let short = |v: i32| i8::try_from(v).ok();
+        let fused = match (*step, is_less) {
+            (Op::Add { a: of, b: from, c: by }, true) if of == a && from == a => Op::AddJumpLt { a, b: by, c, to },
+            (Op::Add { a: of, b: from, c: by }, false) if of == a && from == a => Op::AddJumpLe { a, b: by, c, to },
+            (Op::AddImm { a: of, b: from, v }, _) if of == a && from == a => match (short(v), is_less) {
+                (Some(v), true) => Op::AddImmJumpLt { a, v, c, to },
+                (Some(v), false) => Op::AddImmJumpLe { a, v, c, to },
+                (None, _) => return,
+            },
+            (Op::SubImm { a: of, b: from, v }, _) if of == a && from == a => match (short(v), is_less) {
+                (Some(v), true) => Op::SubImmJumpLt { a, v, c, to },
+                (Some(v), false) => Op::SubImmJumpLe { a, v, c, to },
+                (None, _) => return,
+            },
+            _ => return,
+        };
+        function.ops[step_at] = fused;
+        function.ops.truncate(step_at + 1);
+        let to = (step_at - to_test) as i32;
+        function.ops[to_test] = if is_less { Op::JumpNotLt { a, b: c, to } } else { Op::JumpNotLe { a, b: c, to } };
     }
 
     /// Each round has its own variable: what a function captured in one does not change in the next.

@@ -50,7 +50,7 @@ impl Heap {
             }
         };
         match &self.slots[handle as usize] {
-            Obj::Free | Obj::Text(_) | Obj::Growing(_) | Obj::Bytes(_) => {}
+            Obj::Free | Obj::Text { .. } | Obj::Growing(_) | Obj::Bytes(_) => {}
             Obj::Beginning { growing, .. } => visit(*growing),
             Obj::Array(items) => items.iter().for_each(|v| value(v, visit)),
             Obj::Map(map) => {

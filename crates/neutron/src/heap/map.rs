@@ -30,8 +30,10 @@ impl Map {
         self.entries.capacity() * 16 + self.index.capacity() * 4
     }
 
+    /// Sixteen keys that were made one after the other share a line of the processor's cache.
     fn hash(key: u32) -> usize {
-        (key.wrapping_mul(0x9e37_79b1) >> 7) as usize
+        let line = (key >> 4).wrapping_mul(0x9e37_79b1) >> 7;
+        (line << 4 | key & 15) as usize
     }
 
     /// The position of a key, to be tried again with `at`.

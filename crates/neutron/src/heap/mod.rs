@@ -10,9 +10,9 @@ mod text;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 pub(crate) use map::Map;
-pub(crate) use object::{Asked, Class, Closure, Frame, FrameKind, NONE, Obj, Task, Text, Waits};
+pub(crate) use object::{Asked, Class, Closure, Frame, FrameKind, NONE, Obj, Task, Waits};
 
-pub(crate) use text::MAX_TEXT;
+pub(crate) use text::{MAX_TEXT, count};
 
 use crate::value::{Kind, Value};
 
@@ -28,7 +28,8 @@ pub(crate) struct Proto {
 pub(crate) struct Heap {
     pub slots: Vec<Obj>,
     free: Vec<u32>,
-    interned: HashTable<u32>,
+    /// Hash and handle of each interned string.
+    interned: HashTable<(u32, u32)>,
     hasher: DefaultHashBuilder,
     /// Bytes in use and garbage, about.
     pub bytes: usize,
@@ -38,6 +39,8 @@ pub(crate) struct Heap {
     pub protos: Vec<Proto>,
     /// One-character strings of ASCII, made when first needed.
     letters: Vec<u32>,
+    /// Where texts are put together.
+    scratch: String,
 }
 
 impl Heap {
@@ -52,6 +55,7 @@ impl Heap {
             limit,
             protos: Vec::new(),
             letters: vec![NONE; 128],
+            scratch: String::new(),
         }
     }
 
@@ -187,11 +191,16 @@ impl Heap {
     /// Sets a member by a name that need not be interned yet.
     pub fn set_member(&mut self, map: Value, name: &str, value: Value) {
         let key = self.intern(name);
+        self.set_entry(map, key, value);
+    }
+
+    /// Sets a member by its interned name.
+    pub fn set_entry(&mut self, map: Value, key: u32, value: Value) {
         let mut grown = 0;
         if let Some(map) = self.as_map_mut(map) {
             let before = map.size();
             map.set(key, value);
-            grown = map.size() - before.min(map.size());
+            grown = map.size().saturating_sub(before);
         }
         self.bytes += grown;
     }

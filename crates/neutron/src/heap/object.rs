@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use smol_str::SmolStr;
+
 use super::Map;
 use crate::value::Value;
 
@@ -10,7 +12,14 @@ pub(crate) const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) enum Obj {
     Free,
-    Text(Text),
+    Text {
+        /// Short texts lie in the slot itself.
+        text: SmolStr,
+        /// Characters; as many as bytes if all are ASCII.
+        chars: u32,
+        /// It is the one string with this text that keys are compared by.
+        interned: bool,
+    },
     /// The first `len` bytes of a growing text: appending to the longest of them copies nothing.
     Beginning {
         growing: u32,
@@ -20,7 +29,7 @@ pub(crate) enum Obj {
     Growing(String),
     Array(Vec<Value>),
     Map(Box<Map>),
-    Closure(Box<Closure>),
+    Closure(Closure),
     Cell(Value),
     Class(Box<Class>),
     Instance {
@@ -33,14 +42,6 @@ pub(crate) enum Obj {
     },
     Bytes(Vec<u8>),
     Task(Box<Task>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Text {
-    pub text: Box<str>,
-    /// Characters; as many as bytes if all are ASCII.
-    pub chars: u32,
-    pub interned: bool,
 }
 
 #[derive(Debug)]
@@ -162,16 +163,26 @@ impl Obj {
     /// About what it takes beside its slot, in bytes.
     pub fn size(&self) -> usize {
         match self {
-            Obj::Text(t) => t.text.len(),
+            Obj::Text { text, .. } if text.is_heap_allocated() => 16 + text.len(),
             Obj::Growing(s) => s.capacity(),
             Obj::Array(items) => items.capacity() * 8,
             Obj::Map(map) => 56 + map.size(),
-            Obj::Closure(c) => 32 + c.cells.len() * 4,
+            Obj::Closure(c) => c.cells.len() * 4,
             Obj::Class(c) => 160 + c.methods.size() + c.layout.size(),
             Obj::Instance { fields, .. } => fields.capacity() * 8,
             Obj::Bytes(b) => b.capacity(),
             Obj::Task(t) => 200 + t.stack.capacity() * 8 + t.frames.capacity() * 20,
-            Obj::Free | Obj::Beginning { .. } | Obj::Cell(_) | Obj::Bound { .. } => 0,
+            Obj::Free | Obj::Text { .. } | Obj::Beginning { .. } | Obj::Cell(_) | Obj::Bound { .. } => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_small() {
+        assert_eq!(size_of::<Obj>(), 32);
     }
 }

@@ -2,27 +2,41 @@
 
 use std::hash::BuildHasher;
 
-use super::{Heap, Kind, NONE, Obj, Text, Value};
+use hashbrown::hash_table::Entry;
+use smol_str::SmolStr;
+
+use super::{Heap, Kind, NONE, Obj, Value};
+use crate::number;
 
 /// Results shorter than this are copied; longer ones grow in place.
 const GROW_FROM: usize = 128;
 
+/// The room for texts that are put together that is kept for the next one, in bytes.
+const SCRATCH: usize = 4096;
+
 /// The longest string, in bytes.
 pub(crate) const MAX_TEXT: usize = 1 << 30;
 
-fn count(text: &str) -> u32 {
-    text.chars().count() as u32
+/// Characters of a text.
+#[inline]
+pub(crate) fn count(text: &str) -> u32 {
+    if text.is_ascii() { text.len() as u32 } else { text.chars().count() as u32 }
+}
+
+/// Spreads 32 bits of a hash over the 64 that the table looks at.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 impl Heap {
     /// A string of its own.
-    pub fn text(&mut self, text: impl Into<Box<str>>) -> Value {
+    pub fn text(&mut self, text: impl Into<SmolStr>) -> Value {
         let text = text.into();
         if text.len() == 1 {
             return self.letter(text.as_bytes()[0]);
         }
         let chars = count(&text);
-        Value::new(Kind::Text, self.alloc(Obj::Text(Text { text, chars, interned: false })))
+        Value::new(Kind::Text, self.alloc(Obj::Text { text, chars, interned: false }))
     }
 
     /// A string of one ASCII character, of which there is one each.
@@ -53,7 +67,7 @@ impl Heap {
 
     pub fn str_at(&self, handle: u32) -> &str {
         match &self.slots[handle as usize] {
-            Obj::Text(t) => &t.text,
+            Obj::Text { text, .. } => text,
             Obj::Beginning { growing, len, .. } => match &self.slots[*growing as usize] {
                 Obj::Growing(s) => s.get(..*len as usize).unwrap_or(""),
                 _ => "",
@@ -69,8 +83,7 @@ impl Heap {
     /// Characters of a string.
     pub fn chars(&self, value: Value) -> usize {
         match value.as_handle(Kind::Text).map(|h| &self.slots[h as usize]) {
-            Some(Obj::Text(t)) => t.chars as usize,
-            Some(Obj::Beginning { chars, .. }) => *chars as usize,
+            Some(Obj::Text { chars, .. } | Obj::Beginning { chars, .. }) => *chars as usize,
             _ => 0,
         }
     }
@@ -103,21 +116,40 @@ impl Heap {
         text[..byte].chars().count()
     }
 
+    #[inline]
+    fn hash(&self, text: &str) -> u32 {
+        self.hasher.hash_one(text) as u32
+    }
+
+    #[inline]
+    fn find_hashed(&self, hash: u32, text: &str) -> Option<u32> {
+        let same = |(other, handle): &(u32, u32)| *other == hash && self.str_at(*handle) == text;
+        self.interned.find(spread(hash), same).map(|(_, handle)| *handle)
+    }
+
     pub fn find_interned(&self, text: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(text);
-        self.interned.find(hash, |handle| self.str_at(*handle) == text).copied()
+        self.find_hashed(self.hash(text), text)
     }
 
     /// The one string with this text that keys are compared by.
     pub fn intern(&mut self, text: &str) -> u32 {
-        let hash = self.hasher.hash_one(text);
-        let found = self.interned.find(hash, |handle| self.str_at(*handle) == text).copied();
-        found.unwrap_or_else(|| {
-            let obj = Obj::Text(Text { text: text.into(), chars: count(text), interned: true });
-            let handle = self.alloc(obj);
-            self.enter(hash, handle);
-            handle
-        })
+        let hash = self.hash(text);
+        if let Some(found) = self.find_hashed(hash, text) {
+            return found;
+        }
+        let handle = self.alloc(Obj::Text { text: text.into(), chars: count(text), interned: true });
+        self.interned.insert_unique(spread(hash), (hash, handle), |(hash, _)| spread(*hash));
+        handle
+    }
+
+    /// The interned text of a number.
+    pub fn intern_number(&mut self, n: f64) -> u32 {
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        number::push(n, &mut text);
+        let handle = self.intern(&text);
+        self.scratch = text;
+        handle
     }
 
     /// The interned twin of a string.
@@ -126,46 +158,82 @@ impl Heap {
         if self.is_interned(handle) {
             return handle;
         }
-        let hash = self.hasher.hash_one(self.str_at(handle));
-        let text = self.str_at(handle);
-        if let Some(found) = self.interned.find(hash, |other| self.str_at(*other) == text) {
-            return *found;
-        }
-        if let Obj::Text(t) = &mut self.slots[handle as usize] {
-            t.interned = true;
-            self.enter(hash, handle);
-            return handle;
+        let Heap { interned, slots, hasher, .. } = self;
+        if let Obj::Text { text, .. } = &slots[handle as usize] {
+            let hash = hasher.hash_one(text.as_str()) as u32;
+            let same = |(other, handle): &(u32, u32)| {
+                *other == hash && matches!(&slots[*handle as usize], Obj::Text { text: other, .. } if other == text)
+            };
+            return match interned.entry(spread(hash), same, |(hash, _)| spread(*hash)) {
+                Entry::Occupied(found) => found.get().1,
+                Entry::Vacant(place) => {
+                    place.insert((hash, handle));
+                    if let Obj::Text { interned, .. } = &mut slots[handle as usize] {
+                        *interned = true;
+                    }
+                    handle
+                }
+            };
         }
         let text = self.str_at(handle).to_owned();
         self.intern(&text)
     }
 
     pub fn is_interned(&self, handle: u32) -> bool {
-        matches!(&self.slots[handle as usize], Obj::Text(t) if t.interned)
-    }
-
-    fn enter(&mut self, hash: u64, handle: u32) {
-        let Heap { interned, slots, hasher, .. } = self;
-        interned.insert_unique(hash, handle, |other| match &slots[*other as usize] {
-            Obj::Text(t) => hasher.hash_one(&*t.text),
-            _ => 0,
-        });
+        matches!(&self.slots[handle as usize], Obj::Text { interned: true, .. })
     }
 
     /// Takes dead strings out of the table; `live` tells the living.
     pub(super) fn forget_interned(&mut self, live: impl Fn(u32) -> bool) {
-        self.interned.retain(|handle| live(*handle));
+        self.interned.retain(|(_, handle)| live(*handle));
     }
 
     /// Enters a string from a snapshot. False if there is one with this text already.
     pub fn adopt_interned(&mut self, handle: u32) -> bool {
-        let hash = self.hasher.hash_one(self.str_at(handle));
         let text = self.str_at(handle);
-        if self.interned.find(hash, |other| self.str_at(*other) == text).is_some() {
+        let hash = self.hash(text);
+        if self.find_hashed(hash, text).is_some() {
             return false;
         }
-        self.enter(hash, handle);
+        self.interned.insert_unique(spread(hash), (hash, handle), |(hash, _)| spread(*hash));
         true
+    }
+
+    /// The texts of values, one after the other. `None` if that would be too long.
+    #[inline(never)]
+    pub fn join(&mut self, parts: &[Value]) -> Option<Value> {
+        if let [one] = parts
+            && one.is(Kind::Text)
+        {
+            return Some(*one);
+        }
+        if let [first, rest @ ..] = parts
+            && !rest.is_empty()
+            && self.str(*first).len() >= GROW_FROM
+        {
+            // It may be a text that grows.
+            let rest = self.join(rest)?;
+            return self.concat(*first, rest);
+        }
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        for part in parts {
+            match part.as_number() {
+                Some(n) => number::push(n, &mut text),
+                None => match self.as_str(*part) {
+                    Some(piece) => text.push_str(piece),
+                    None => text.push_str(&self.show(*part)),
+                },
+            }
+            if text.len() > MAX_TEXT {
+                return None;
+            }
+        }
+        let value = self.text(text.as_str());
+        if text.capacity() <= SCRATCH {
+            self.scratch = text;
+        }
+        Some(value)
     }
 
     /// `a` followed by `b`. `None` if that would be too long.
@@ -181,10 +249,7 @@ impl Heap {
             return Some(b);
         }
         if len_a + len_b < GROW_FROM {
-            let mut text = String::with_capacity(len_a + len_b);
-            text.push_str(self.str(a));
-            text.push_str(self.str(b));
-            return Some(self.text(text));
+            return self.join(&[a, b]);
         }
         let chars = (self.chars(a) + self.chars(b)) as u32;
         let longest = match &self.slots[a.payload() as usize] {
@@ -208,7 +273,7 @@ impl Heap {
         };
         let before = text.capacity();
         match &self.slots[b.payload() as usize] {
-            Obj::Text(t) => text.push_str(&t.text),
+            Obj::Text { text: piece, .. } => text.push_str(piece),
             Obj::Beginning { growing: other, len, .. } if *other == growing => {
                 text.extend_from_within(..*len as usize);
             }

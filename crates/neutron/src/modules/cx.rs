@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use run::{Payload, Port};
 use serde_json::Value as Tree;
+use smol_str::SmolStr;
 
 use crate::fault::{R, fail, kind};
 use crate::heap::Heap;
@@ -77,7 +78,7 @@ impl Cx<'_> {
         }
     }
 
-    pub fn new_text(&mut self, text: impl Into<Box<str>>) -> Value {
+    pub fn new_text(&mut self, text: impl Into<SmolStr>) -> Value {
         self.heap.text(text)
     }
 

@@ -44,11 +44,29 @@ pub(crate) struct Native {
     pub min: u8,
     pub max: u8,
     pub call: fn(&mut Cx<'_>, &[Value]) -> R<Value>,
+    is_method: bool,
+}
+
+const fn begins_with(text: &str, beginning: &str) -> bool {
+    match text.as_bytes().split_at_checked(beginning.len()) {
+        Some((mut a, _)) => {
+            let mut b = beginning.as_bytes();
+            while let ([x, more_a @ ..], [y, more_b @ ..]) = (a, b) {
+                if *x != *y {
+                    return false;
+                }
+                (a, b) = (more_a, more_b);
+            }
+            true
+        }
+        None => false,
+    }
 }
 
 impl Native {
     pub const fn new(name: &'static str, min: u8, max: u8, call: fn(&mut Cx<'_>, &[Value]) -> R<Value>) -> Self {
-        Self { name, min, max, call }
+        let is_method = begins_with(name, "string.") || begins_with(name, "array.") || begins_with(name, "buffer.");
+        Self { name, min, max, call, is_method }
     }
 
     pub fn short_name(&self) -> &'static str {
@@ -57,7 +75,7 @@ impl Native {
 
     /// A method of built-in values, whose object is its first argument.
     pub fn is_method(&self) -> bool {
-        matches!(self.name.split_once('.'), Some(("string" | "array" | "buffer", _)))
+        self.is_method
     }
 }
 

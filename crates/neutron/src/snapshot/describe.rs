@@ -109,7 +109,7 @@ fn heap(heap: &Heap) -> Tree {
     for obj in &heap.slots {
         let name = match obj {
             Obj::Free => continue,
-            Obj::Text(_) | Obj::Beginning { .. } | Obj::Growing(_) => "string",
+            Obj::Text { .. } | Obj::Beginning { .. } | Obj::Growing(_) => "string",
             Obj::Array(_) => "array",
             Obj::Map(_) => "object",
             Obj::Closure(_) | Obj::Bound { .. } => "function",

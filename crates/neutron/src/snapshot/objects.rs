@@ -6,7 +6,7 @@ use super::bytes::{Reader, Writer};
 use super::save::Numbers;
 use super::{Read, damaged};
 use crate::code::{MAX_FRAMES, Program, WINDOW};
-use crate::heap::{Asked, Class, Closure, Frame, FrameKind, Heap, Map, NONE, Obj, Task, Text, Waits};
+use crate::heap::{Asked, Class, Closure, Frame, FrameKind, Heap, Map, NONE, Obj, Task, Waits};
 use crate::value::{Kind, Value};
 
 /// A string that is the beginning of a growing text; among objects only, values say `Kind::Text`.
@@ -15,7 +15,7 @@ const BEGINNING: u8 = 14;
 fn kind_of(obj: &Obj) -> u8 {
     match obj {
         Obj::Free => 0,
-        Obj::Text(_) => Kind::Text as u8,
+        Obj::Text { .. } => Kind::Text as u8,
         Obj::Beginning { .. } => BEGINNING,
         Obj::Growing(_) => Kind::Growing as u8,
         Obj::Array(_) => Kind::Array as u8,
@@ -37,9 +37,9 @@ pub(super) fn write(heap: &Heap, numbers: &mut Numbers, w: &mut Writer) {
     for handle in &order {
         match &heap.slots[*handle as usize] {
             Obj::Free => {}
-            Obj::Text(t) => {
-                w.bool(t.interned);
-                w.text(&t.text);
+            Obj::Text { text, interned, .. } => {
+                w.bool(*interned);
+                w.text(text);
             }
             Obj::Beginning { growing, len, .. } => {
                 w.u32(numbers.handle(*growing));
@@ -266,7 +266,7 @@ fn read_object(known: &Known<'_>, kind: u8, r: &mut Reader<'_>, keyed: &mut Vec<
         TEXT => {
             let interned = r.bool()?;
             let text = r.text()?;
-            Obj::Text(Text { chars: text.chars().count() as u32, text: text.into(), interned })
+            Obj::Text { chars: crate::heap::count(text), text: text.into(), interned }
         }
         BEGINNING => Obj::Beginning { growing: known.handle(r, Kind::Growing)?, len: r.u32()?, chars: 0 },
         GROWING => Obj::Growing(r.text()?.to_owned()),
@@ -279,7 +279,7 @@ fn read_object(known: &Known<'_>, kind: u8, r: &mut Reader<'_>, keyed: &mut Vec<
             }
             let home = known.optional(r, Kind::Class)?;
             let cells = r.list(4, |r| known.handle(r, Kind::Cell))?;
-            Obj::Closure(Box::new(Closure { function, home, cells: cells.into() }))
+            Obj::Closure(Closure { function, home, cells: cells.into() })
         }
         CELL => Obj::Cell(known.value(r)?),
         CLASS => {

@@ -44,7 +44,7 @@ fn function(p: &Program, f: &Function) -> Read<()> {
         op.fields(&mut |kind, n| {
             let fine = match kind {
                 FieldKind::Reg => n < i64::from(f.registers),
-                FieldKind::Byte | FieldKind::Imm16 | FieldKind::Imm | FieldKind::Up => true,
+                FieldKind::Byte | FieldKind::Imm8 | FieldKind::Imm16 | FieldKind::Imm | FieldKind::Up => true,
                 FieldKind::Jump => (0..len).contains(&(at as i64 + 1 + n)),
                 FieldKind::Const => n < p.consts.len() as i64,
                 FieldKind::Global => n < p.globals.len() as i64,

@@ -22,15 +22,8 @@ pub(super) fn add(heap: &mut Heap, a: Value, b: Value) -> R<Value> {
     if !a.is(Kind::Text) && !b.is(Kind::Text) {
         return wrong(heap, "add", a, b);
     }
-    let as_text = |heap: &mut Heap, v: Value| {
-        if v.is(Kind::Text) {
-            return v;
-        }
-        let text = heap.show(v);
-        heap.text(text)
-    };
-    let (a, b) = (as_text(heap, a), as_text(heap, b));
-    match heap.concat(a, b) {
+    let joined = if a.is(Kind::Text) && b.is(Kind::Text) { heap.concat(a, b) } else { heap.join(&[a, b]) };
+    match joined {
         Some(text) => Ok(text),
         None => fail(kind::MEMORY, "this string would be longer than 1 GiB"),
     }

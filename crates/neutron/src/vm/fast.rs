@@ -1,10 +1,24 @@
-//! The loop for what programs do most. It does the common case of an instruction and calls nothing, so that the whole
-//! state of the loop stays in processor registers; what it cannot do it leaves, untouched, to `run`.
+//! The loop for what programs do most. It does the common case of an instruction, and calls little, so that the state
+//! of the loop stays in processor registers; what it cannot do it leaves, untouched, to `run`.
 
-use super::{Cache, Vm};
-use crate::code::{MAX_FRAMES, Op, Program, WINDOW};
-use crate::heap::{Frame, FrameKind, Obj, Task};
+use run::Port;
+
+use super::{Cache, Vm, World, arith, member};
+use crate::code::{Capture, MAX_FRAMES, Op, Program, WINDOW};
+use crate::fault::{Fault, R};
+use crate::heap::{Closure, Frame, FrameKind, Heap, Map, Obj, Task};
+use crate::modules::{self, Cx};
 use crate::value::{Kind, Value};
+
+/// Why the loop was left.
+pub(super) enum Left {
+    /// The next instruction needs more.
+    Next,
+    /// The last instruction filled the heap.
+    Full,
+    /// The last instruction failed.
+    Fault(Box<Fault>),
+}
 
 pub(super) type Window = [Value; WINDOW];
 
@@ -57,19 +71,92 @@ fn whole(value: Value) -> Option<i32> {
     if f64::from(i) == n { Some(i) } else { None }
 }
 
+// What the loop calls, apart from it so that it stays small.
+
+#[inline(never)]
+fn add(heap: &mut Heap, x: Value, y: Value) -> Option<Value> {
+    if x.is(Kind::Text) || y.is(Kind::Text) { arith::add(heap, x, y).ok() } else { None }
+}
+
+#[inline(never)]
+fn element(heap: &mut Heap, object: Value, index: Value) -> Option<Value> {
+    if object.is(Kind::Map) {
+        let key = member::map_key(heap, index).ok()?;
+        return Some(heap.as_map(object)?.get(key).unwrap_or(Value::NIL));
+    }
+    let at = index.as_number().filter(|n| *n >= 0.0 && *n == n.trunc() && *n < heap.chars(object) as f64)? as usize;
+    Some(heap.substring(object, at, at + 1))
+}
+
+#[inline(never)]
+fn set_element(heap: &mut Heap, object: Value, index: Value, value: Value) -> Option<()> {
+    let key = if object.is(Kind::Map) { member::map_key(heap, index).ok()? } else { return None };
+    heap.set_entry(object, key, value);
+    Some(())
+}
+
+#[inline(never)]
+fn closure(heap: &mut Heap, program: &Program, regs: &Window, own: u32, f: u32) -> Option<Value> {
+    let captures = &program.functions.get(f as usize)?.captures;
+    let outer = heap.closure(own);
+    let home = outer.map_or(crate::heap::NONE, |c| c.home);
+    let cell = |capture: &Capture| match capture {
+        Capture::Reg(reg) => regs[*reg as usize].as_handle(Kind::Cell),
+        Capture::Up(u) => outer.and_then(|c| c.cells.get(*u as usize)).copied(),
+    };
+    let cells: Option<Box<[u32]>> = captures.iter().map(cell).collect();
+    let made = Obj::Closure(Closure { function: f, home, cells: cells? });
+    Some(Value::new(Kind::Closure, heap.alloc(made)))
+}
+
+#[inline(never)]
+fn native(heap: &mut Heap, world: &mut World, port: &mut dyn Port, id: u32, args: &[Value]) -> Option<R<Value>> {
+    let native = modules::native(id)?;
+    let args = if native.is_method() { args } else { args.get(1..)? };
+    let given = args.len() - usize::from(native.is_method());
+    if given < native.min as usize || given > native.max as usize {
+        return None;
+    }
+    Some((native.call)(&mut Cx { heap, world, port }, args))
+}
+
+#[inline(never)]
+fn array(heap: &mut Heap, n: i32) -> Value {
+    heap.array(Vec::with_capacity(n.clamp(0, 1 << 20) as usize))
+}
+
+#[inline(never)]
+fn cell(heap: &mut Heap, value: Value) -> Value {
+    heap.cell(value)
+}
+
+/// A new instance and its constructor. `None` where `run` must look: fields to be set, no constructor.
+#[inline(never)]
+fn instance(heap: &mut Heap, callee: Value, init: u32) -> Option<(Value, u32, u32)> {
+    let handle = callee.as_handle(Kind::Class)?;
+    let class = heap.class(handle)?;
+    let init = class.methods.get(init)?.as_handle(Kind::Closure)?;
+    if !class.fields.is_nil() {
+        return None;
+    }
+    let fields = Vec::with_capacity(class.layout.len());
+    let function = heap.closure(init)?.function;
+    let made = heap.alloc(Obj::Instance { class: handle, fields });
+    Some((Value::new(Kind::Instance, made), init, function))
+}
+
 impl Vm {
     /// Runs until the next instruction needs more than this loop has, and leaves the task before that instruction.
     #[inline(never)]
-    pub(super) fn fast<const STEP: bool>(&mut self, program: &Program, fuel: &mut u32) {
-        let length = self.known.length;
-        let Vm { task, heap, globals, consts, sites, steps, .. } = self;
+    pub(super) fn fast<const STEP: bool>(&mut self, program: &Program, fuel: &mut u32, port: &mut dyn Port) -> Left {
+        let Vm { task, heap, globals, consts, sites, steps, world, known, .. } = self;
         let Task { stack, frames, .. } = &mut **task;
-        let slots = &mut heap.slots;
-        let Some(Frame { function, pc, base, .. }) = frames.last().copied() else { return };
+        let mut left = Left::Next;
+        let Some(Frame { function, pc, base, .. }) = frames.last().copied() else { return left };
         // These stay in processor registers; what calls alone need is read from the frames.
         let mut pc = pc as usize;
         let mut ops: &[Op] = &program.functions[function as usize].ops;
-        let Some(mut regs) = window(stack, base as usize) else { return };
+        let Some(mut regs) = window(stack, base as usize) else { return left };
 
         loop {
             macro_rules! r {
@@ -94,6 +181,21 @@ impl Vm {
                         None => leave!(),
                     }
                 };
+            }
+            // To be said behind what allocates.
+            macro_rules! collect {
+                () => {
+                    if heap.full() {
+                        left = Left::Full;
+                        break;
+                    }
+                };
+            }
+            macro_rules! made {
+                ($a:expr, $e:expr) => {{
+                    r!($a) = $e;
+                    collect!();
+                }};
             }
             macro_rules! jump {
                 ($to:expr) => {{
@@ -145,7 +247,7 @@ impl Vm {
             }
             // Enters a function whose callee lies in register `a`.
             macro_rules! call {
-                ($function:expr, $closure:expr, $a:expr, $n:expr) => {{
+                ($function:expr, $closure:expr, $a:expr, $n:expr, $kind:ident) => {{
                     let callee = $function;
                     let f = or_leave!(program.functions.get(callee as usize));
                     let room = frames.len() < frames.capacity().min(MAX_FRAMES);
@@ -157,11 +259,42 @@ impl Vm {
                     let Some(next) = window(stack, base as usize) else { leave!() };
                     *fuel -= 1;
                     frame.pc = pc as u32;
-                    frames.push(Frame { function: callee, pc: 0, base, closure: $closure, kind: FrameKind::Plain });
+                    frames.push(Frame { function: callee, pc: 0, base, closure: $closure, kind: FrameKind::$kind });
                     clear(next, 1 + $n as usize, f.registers as usize);
                     regs = next;
                     ops = &f.ops;
                     pc = 0;
+                }};
+            }
+            macro_rules! call_value {
+                ($callee:expr, $a:expr, $n:expr) => {{
+                    let callee = $callee;
+                    if let Some(handle) = callee.as_handle(Kind::Closure) {
+                        let Some(Obj::Closure(found)) = heap.slots.get(handle as usize) else { leave!() };
+                        call!(found.function, handle, $a, $n, Plain);
+                    } else {
+                        if heap.full() {
+                            leave!();
+                        }
+                        let (made, init, function) = or_leave!(instance(heap, callee, known.init));
+                        call!(function, init, $a, $n, Constructor);
+                        r!(0) = made;
+                    }
+                }};
+            }
+            macro_rules! add_jump {
+                ($a:expr, $by:expr, $c:expr, $to:expr, $op:tt, $test:tt) => {{
+                    let (x, by) = (number!($a), $by);
+                    number!($c);
+                    if *fuel == 0 {
+                        leave!();
+                    }
+                    let x = x $op by;
+                    r!($a) = Value::number(x);
+                    // Read behind the change: it may be the same variable.
+                    if r!($c).as_number().is_some_and(|limit| x $test limit) {
+                        jump!($to);
+                    }
                 }};
             }
             macro_rules! ret {
@@ -177,7 +310,7 @@ impl Vm {
                     ops = &program.functions[function as usize].ops;
                     regs = match window(stack, base as usize) {
                         Some(regs) => regs,
-                        None => return,
+                        None => return left,
                     };
                 }};
             }
@@ -208,33 +341,39 @@ impl Vm {
                     }
                     globals[g as usize] = r!(a);
                 }
-                Op::GetCell { a, b } => match slots.get(r!(b).payload() as usize) {
+                Op::GetCell { a, b } => match heap.slots.get(r!(b).payload() as usize) {
                     Some(Obj::Cell(value)) if *value != Value::EMPTY => r!(a) = *value,
                     _ => leave!(),
                 },
-                Op::SetCell { a, b } => match slots.get_mut(r!(a).payload() as usize) {
+                Op::SetCell { a, b } => match heap.slots.get_mut(r!(a).payload() as usize) {
                     Some(Obj::Cell(cell)) => *cell = r!(b),
                     _ => leave!(),
                 },
                 Op::GetUp { a, u } => {
                     let closure = or_leave!(frames.last()).closure;
-                    let Some(Obj::Closure(own)) = slots.get(closure as usize) else { leave!() };
+                    let Some(Obj::Closure(own)) = heap.slots.get(closure as usize) else { leave!() };
                     let Some(cell) = own.cells.get(u as usize) else { leave!() };
-                    match slots.get(*cell as usize) {
+                    match heap.slots.get(*cell as usize) {
                         Some(Obj::Cell(value)) if *value != Value::EMPTY => r!(a) = *value,
                         _ => leave!(),
                     }
                 }
                 Op::SetUp { a, u } => {
                     let closure = or_leave!(frames.last()).closure;
-                    let Some(Obj::Closure(own)) = slots.get(closure as usize) else { leave!() };
+                    let Some(Obj::Closure(own)) = heap.slots.get(closure as usize) else { leave!() };
                     let Some(cell) = own.cells.get(u as usize).copied() else { leave!() };
-                    match slots.get_mut(cell as usize) {
+                    match heap.slots.get_mut(cell as usize) {
                         Some(Obj::Cell(cell)) => *cell = r!(a),
                         _ => leave!(),
                     }
                 }
-                Op::Add { a, b, c } => arith!(a, b, c, +),
+                Op::Add { a, b, c } => {
+                    let (x, y) = (r!(b), r!(c));
+                    match (x.as_number(), y.as_number()) {
+                        (Some(x), Some(y)) => r!(a) = Value::number(x + y),
+                        _ => made!(a, or_leave!(add(heap, x, y))),
+                    }
+                }
                 Op::Sub { a, b, c } => arith!(a, b, c, -),
                 Op::Mul { a, b, c } => arith!(a, b, c, *),
                 Op::Div { a, b, c } => {
@@ -324,14 +463,14 @@ impl Vm {
                 Op::JumpNotGtImm { a, v, to } => compare_imm!(a, v, to, x, y => !(x > y)),
                 Op::JumpGeImm { a, v, to } => compare_imm!(a, v, to, x, y => x >= y),
                 Op::JumpNotGeImm { a, v, to } => compare_imm!(a, v, to, x, y => !(x >= y)),
-                Op::Push { a, b } => match slots.get_mut(r!(a).payload() as usize) {
+                Op::Push { a, b } => match heap.slots.get_mut(r!(a).payload() as usize) {
                     Some(Obj::Array(items)) if items.len() < items.capacity() => items.push(r!(b)),
                     _ => leave!(),
                 },
                 Op::GetMember { a, b, s } => {
                     let object = r!(b);
                     let site = or_leave!(sites.get(s as usize));
-                    let found = match slots.get(object.payload() as usize) {
+                    let found = match heap.slots.get(object.payload() as usize) {
                         Some(Obj::Instance { class, fields }) if object.is(Kind::Instance) => match site.cache {
                             Cache::Field { class: known, slot } if *class == known => {
                                 fields.get(slot as usize).copied()
@@ -342,7 +481,7 @@ impl Vm {
                             Cache::Entry { position } => map.at(position, site.name),
                             _ => None,
                         },
-                        Some(Obj::Array(items)) if object.is(Kind::Array) && site.name == length => {
+                        Some(Obj::Array(items)) if object.is(Kind::Array) && site.name == known.length => {
                             Some(Value::number(items.len() as f64))
                         }
                         _ => None,
@@ -355,7 +494,7 @@ impl Vm {
                 Op::SetMember { a, b, s } => {
                     let (object, value) = (r!(a), r!(b));
                     let site = or_leave!(sites.get(s as usize));
-                    match slots.get_mut(object.payload() as usize) {
+                    match heap.slots.get_mut(object.payload() as usize) {
                         Some(Obj::Instance { class, fields }) if object.is(Kind::Instance) => match site.cache {
                             Cache::Field { class: known, slot } if *class == known => {
                                 let slot = slot as usize;
@@ -377,9 +516,16 @@ impl Vm {
                     }
                 }
                 Op::GetIndex { a, b, c } => {
-                    let (object, n) = (r!(b), number!(c));
-                    let handle = or_leave!(object.as_handle(Kind::Array));
-                    let Some(Obj::Array(items)) = slots.get(handle as usize) else { leave!() };
+                    let object = r!(b);
+                    let Some(handle) = object.as_handle(Kind::Array) else {
+                        if !object.is(Kind::Map) && !object.is(Kind::Text) {
+                            leave!();
+                        }
+                        made!(a, or_leave!(element(heap, object, r!(c))));
+                        continue;
+                    };
+                    let n = number!(c);
+                    let Some(Obj::Array(items)) = heap.slots.get(handle as usize) else { leave!() };
                     let at = n as u32;
                     match items.get(at as usize) {
                         Some(value) if f64::from(at) == n => r!(a) = *value,
@@ -387,44 +533,61 @@ impl Vm {
                     }
                 }
                 Op::SetIndex { a, b, c } => {
-                    let (object, n) = (r!(a), number!(b));
-                    let handle = or_leave!(object.as_handle(Kind::Array));
-                    let Some(Obj::Array(items)) = slots.get_mut(handle as usize) else { leave!() };
+                    let object = r!(a);
+                    let Some(handle) = object.as_handle(Kind::Array) else {
+                        or_leave!(set_element(heap, object, r!(b), r!(c)));
+                        collect!();
+                        continue;
+                    };
+                    let n = number!(b);
+                    let Some(Obj::Array(items)) = heap.slots.get_mut(handle as usize) else { leave!() };
                     let at = n as u32;
                     match items.get_mut(at as usize) {
                         Some(value) if f64::from(at) == n => *value = r!(c),
                         _ => leave!(),
                     }
                 }
-                Op::Call { a, n } => {
-                    let handle = or_leave!(r!(a).as_handle(Kind::Closure));
-                    let Some(Obj::Closure(callee)) = slots.get(handle as usize) else { leave!() };
-                    call!(callee.function, handle, a, n);
-                }
+                Op::Call { a, n } => call_value!(r!(a), a, n),
                 Op::CallGlobal { a, n, g } => {
-                    let value = globals[g as usize];
-                    let handle = or_leave!(value.as_handle(Kind::Closure));
-                    let Some(Obj::Closure(callee)) = slots.get(handle as usize) else { leave!() };
-                    r!(a) = value;
-                    call!(callee.function, handle, a, n);
+                    let callee = globals[g as usize];
+                    r!(a) = callee;
+                    call_value!(callee, a, n);
                 }
                 Op::Invoke { a, n, s } => {
                     let object = r!(a);
                     match sites[s as usize].cache {
                         Cache::Method { class: known, closure: method, function } => {
-                            match slots.get(object.payload() as usize) {
+                            match heap.slots.get(object.payload() as usize) {
                                 Some(Obj::Instance { class, .. }) if object.is(Kind::Instance) && *class == known => {}
                                 _ => leave!(),
                             }
-                            call!(function, method, a, n);
+                            call!(function, method, a, n, Plain);
                         }
                         Cache::Push if n == 1 && object.is(Kind::Array) => {
-                            match slots.get_mut(object.payload() as usize) {
+                            match heap.slots.get_mut(object.payload() as usize) {
                                 Some(Obj::Array(items)) if items.len() < items.capacity() => {
                                     items.push(r!(a.wrapping_add(1)));
                                     r!(a) = Value::number(items.len() as f64);
                                 }
                                 _ => leave!(),
+                            }
+                        }
+                        Cache::Native { owner, id } => {
+                            let is = match object.kind() {
+                                Some(Kind::Module) => object.payload(),
+                                Some(kind) => modules::METHODS_OF + kind as u32,
+                                None => leave!(),
+                            };
+                            let (first, last) = (a as usize, a as usize + n as usize);
+                            if owner != is || last >= WINDOW {
+                                leave!();
+                            }
+                            match or_leave!(native(heap, world, port, id, &regs[first..=last])) {
+                                Ok(value) => made!(a, value),
+                                Err(fault) => {
+                                    left = Left::Fault(fault);
+                                    break;
+                                }
                             }
                         }
                         _ => leave!(),
@@ -436,7 +599,7 @@ impl Vm {
                     let at = number!(a.wrapping_add(1));
                     let given = match r!(a).as_handle(Kind::Array) {
                         Some(handle) => {
-                            let Some(Obj::Array(items)) = slots.get(handle as usize) else { leave!() };
+                            let Some(Obj::Array(items)) = heap.slots.get(handle as usize) else { leave!() };
                             items.get(at as usize).copied()
                         }
                         None => leave!(),
@@ -448,11 +611,29 @@ impl Vm {
                         r!(b) = item;
                     }
                 }
+                Op::Concat { a, b, n } => {
+                    let parts = or_leave!(regs.get(b as usize..b as usize + n as usize));
+                    made!(a, or_leave!(heap.join(parts)));
+                }
+                Op::NewCell { a } => made!(a, cell(heap, r!(a))),
+                Op::Closure { a, f } => {
+                    let own = or_leave!(frames.last()).closure;
+                    made!(a, or_leave!(closure(heap, program, regs, own, f)));
+                }
+                Op::Array { a, n } => made!(a, array(heap, n)),
+                Op::Object { a } => made!(a, heap.map(Map::with_capacity(4))),
+                Op::AddJumpLt { a, b, c, to } => add_jump!(a, number!(b), c, to, +, <),
+                Op::AddJumpLe { a, b, c, to } => add_jump!(a, number!(b), c, to, +, <=),
+                Op::AddImmJumpLt { a, v, c, to } => add_jump!(a, f64::from(v), c, to, +, <),
+                Op::AddImmJumpLe { a, v, c, to } => add_jump!(a, f64::from(v), c, to, +, <=),
+                Op::SubImmJumpLt { a, v, c, to } => add_jump!(a, f64::from(v), c, to, -, <),
+                Op::SubImmJumpLe { a, v, c, to } => add_jump!(a, f64::from(v), c, to, -, <=),
                 _ => leave!(),
             }
         }
         if let Some(frame) = frames.last_mut() {
             frame.pc = pc as u32;
         }
+        left
     }
 }

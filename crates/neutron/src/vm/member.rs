@@ -215,13 +215,7 @@ impl Vm {
             }
             Some(Kind::Map) => {
                 let key = map_key(&mut self.heap, index)?;
-                let mut grown = 0;
-                if let Some(map) = self.heap.as_map_mut(object) {
-                    let before = map.size();
-                    map.set(key, value);
-                    grown = map.size().saturating_sub(before);
-                }
-                self.heap.bytes += grown;
+                self.heap.set_entry(object, key, value);
                 Ok(())
             }
             Some(Kind::Bytes) => {
@@ -269,7 +263,10 @@ pub(crate) fn map_key(heap: &mut Heap, index: Value) -> R<u32> {
     if index.is(Kind::Text) {
         return Ok(heap.intern_value(index));
     }
-    if index.is_number() || index.as_bool().is_some() {
+    if let Some(n) = index.as_number() {
+        return Ok(heap.intern_number(n));
+    }
+    if index.as_bool().is_some() {
         let text = heap.show(index);
         return Ok(heap.intern(&text));
     }

@@ -3,6 +3,7 @@
 use run::{Effect, Json, Port, Stop};
 
 use super::arith::{self, Bit};
+use super::fast::{Left, Window};
 use super::{Cache, Vm};
 use crate::ast::Type;
 use crate::code::{Op, WINDOW};
@@ -12,8 +13,6 @@ use crate::value::{Kind, Value};
 
 /// Jumps back and calls between two looks at whether the turn must end.
 const FUEL: u32 = 20_000;
-
-type Window = [Value; WINDOW];
 
 /// Why the running task stopped.
 pub(crate) enum Exit {
@@ -45,12 +44,17 @@ impl Vm {
         let program = self.program.clone();
         let mut fuel = FUEL;
         'frames: loop {
-            self.fast::<STEP>(&program, &mut fuel);
+            let left = self.fast::<STEP>(&program, &mut fuel, port);
             let Some(frame) = self.task.frames.last() else { return Exit::Ended };
             let Frame { function: running, pc, base, closure, .. } = *frame;
             let ops: &[Op] = &program.functions[running as usize].ops;
             let base = base as usize;
             let mut pc = pc as usize;
+            let failed = match left {
+                Left::Next => None,
+                Left::Full => self.collect_or_fail().err(),
+                Left::Fault(fault) => Some(fault),
+            };
             let mut regs = window(&mut self.task.stack, base);
 
             macro_rules! r {
@@ -66,6 +70,9 @@ impl Vm {
                 };
             }
             let fault: Box<Fault> = 'ops: {
+                if let Some(fault) = failed {
+                    break 'ops fault;
+                }
                 // Does what needs the whole machine, then looks at the registers anew.
                 macro_rules! slow {
                     ($e:expr) => {{
@@ -219,7 +226,7 @@ impl Vm {
                         };
                         let cells: Option<Box<[u32]>> = captures.iter().map(cell).collect();
                         let Some(cells) = cells else { break 'ops too_early() };
-                        let made = Obj::Closure(Box::new(Closure { function: f, home, cells }));
+                        let made = Obj::Closure(Closure { function: f, home, cells });
                         r!(a) = Value::new(Kind::Closure, self.heap.alloc(made));
                         collect!();
                     }
@@ -277,6 +284,30 @@ impl Vm {
                     Op::JumpGeImm { a, v, to } => jump_if!(to, quick!(arith::less(&self.heap, imm!(v), r!(a), true))),
                     Op::JumpNotGeImm { a, v, to } => {
                         jump_if!(to, !quick!(arith::less(&self.heap, imm!(v), r!(a), true)))
+                    }
+                    Op::AddJumpLt { a, b, c, to } => {
+                        set!(a, arith::add(&mut self.heap, r!(a), r!(b)));
+                        jump_if!(to, quick!(arith::less(&self.heap, r!(a), r!(c), false)));
+                    }
+                    Op::AddJumpLe { a, b, c, to } => {
+                        set!(a, arith::add(&mut self.heap, r!(a), r!(b)));
+                        jump_if!(to, quick!(arith::less(&self.heap, r!(a), r!(c), true)));
+                    }
+                    Op::AddImmJumpLt { a, v, c, to } => {
+                        set!(a, arith::add(&mut self.heap, r!(a), imm!(v)));
+                        jump_if!(to, quick!(arith::less(&self.heap, r!(a), r!(c), false)));
+                    }
+                    Op::AddImmJumpLe { a, v, c, to } => {
+                        set!(a, arith::add(&mut self.heap, r!(a), imm!(v)));
+                        jump_if!(to, quick!(arith::less(&self.heap, r!(a), r!(c), true)));
+                    }
+                    Op::SubImmJumpLt { a, v, c, to } => {
+                        set!(a, arith::sub(&self.heap, r!(a), imm!(v)));
+                        jump_if!(to, quick!(arith::less(&self.heap, r!(a), r!(c), false)));
+                    }
+                    Op::SubImmJumpLe { a, v, c, to } => {
+                        set!(a, arith::sub(&self.heap, r!(a), imm!(v)));
+                        jump_if!(to, quick!(arith::less(&self.heap, r!(a), r!(c), true)));
                     }
                     Op::Array { a, n } => {
                         r!(a) = self.heap.array(Vec::with_capacity(n.clamp(0, 1 << 20) as usize));
@@ -606,22 +637,10 @@ fn for_prep(heap: &mut crate::heap::Heap, source: Value) -> R<(Value, Value)> {
 }
 
 fn concat(heap: &mut crate::heap::Heap, parts: &[Value]) -> R<Value> {
-    if let [one] = parts
-        && one.is(Kind::Text)
-    {
-        return Ok(*one);
+    match heap.join(parts) {
+        Some(text) => Ok(text),
+        None => fail(kind::MEMORY, "this string would be longer than 1 GiB"),
     }
-    let mut text = String::new();
-    for part in parts {
-        match heap.as_str(*part) {
-            Some(piece) => text.push_str(piece),
-            None => text.push_str(&heap.show(*part)),
-        }
-        if text.len() > crate::heap::MAX_TEXT {
-            return fail(kind::MEMORY, "this string would be longer than 1 GiB");
-        }
-    }
-    Ok(heap.text(text))
 }
 
 impl super::World {
