@@ -13,6 +13,7 @@ pub mod document;
 mod held;
 pub mod limits;
 mod machine;
+pub mod native;
 mod retry;
 pub mod state;
 pub mod wire;

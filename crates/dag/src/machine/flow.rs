@@ -111,7 +111,7 @@ impl Machine {
         true
     }
 
-    pub(super) fn items(&mut self, dag: &Compiled, call: Call, count: u32, out: &mut Vec<Action>) -> bool {
+    pub(crate) fn items(&mut self, dag: &Compiled, call: Call, count: u32, out: &mut Vec<Action>) -> bool {
         let Some(slot) = self.slot(call).filter(|s| s.phase == Phase::Running && s.role == Role::Items) else {
             return false;
         };
@@ -132,7 +132,7 @@ impl Machine {
         true
     }
 
-    pub(super) fn timer(&mut self, dag: &Compiled, call: Call, out: &mut Vec<Action>) -> bool {
+    pub(crate) fn timer(&mut self, dag: &Compiled, call: Call, out: &mut Vec<Action>) -> bool {
         if self.stopping() {
             return false;
         }
