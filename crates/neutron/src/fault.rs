@@ -2,7 +2,7 @@
 
 use run::{Effect, Stop};
 
-use crate::heap::Asked;
+use crate::heap::{Asked, Heap, MAX_TEXT};
 use crate::value::Value;
 
 /// The kinds of errors that programs can catch; `e.kind`.
@@ -64,6 +64,28 @@ pub(crate) type R<T> = Result<T, Box<Fault>>;
 
 pub(crate) fn fail<T>(kind: &'static str, message: impl Into<String>) -> R<T> {
     Err(Box::new(Fault::Error(kind, message.into())))
+}
+
+/// What one character takes as a string of its own in an array, in bytes, at most.
+pub(crate) const CHARACTER: usize = 48;
+
+/// An error if `bytes` more are beyond what the program may have at all: asked before they are taken.
+pub(crate) fn room(heap: &Heap, bytes: usize) -> R<()> {
+    if bytes <= heap.limit {
+        return Ok(());
+    }
+    let limit = heap.limit >> 20;
+    fail(kind::MEMORY, format!("this needs more memory than the program may have, {limit} MiB"))
+}
+
+/// The text that `say` prints. What is shared may print longer than any memory holds.
+pub(crate) fn shown(heap: &Heap, value: Value) -> R<String> {
+    let text = heap.show(value);
+    if text.len() > MAX_TEXT {
+        return fail(kind::MEMORY, "this string would be longer than 1 GiB");
+    }
+    room(heap, text.len())?;
+    Ok(text)
 }
 
 pub(crate) fn control<T>(control: Control) -> R<T> {

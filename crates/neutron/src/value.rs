@@ -159,8 +159,12 @@ impl Value {
         self.0
     }
 
-    /// A value from a snapshot: `None` for bits that no value has.
+    /// A value from a snapshot: `None` for bits that no value has. Every NaN becomes the same one: the sign of one
+    /// with a payload, changed by an instruction, would make it a value of another kind.
     pub fn from_bits(bits: u64) -> Option<Self> {
+        if bits < TAG && f64::from_bits(bits).is_nan() {
+            return Some(Self::number(f64::NAN));
+        }
         let value = Self(bits);
         let valid = bits < TAG
             || match (bits - TAG) >> 32 {

@@ -273,6 +273,12 @@ impl Compiler<'_> {
         if self.is_entry && mains.next_back().is_some_and(is_main) {
             self.main_mark = Some(self.hidden_global("(main was called)".into()));
         }
+        // Functions are compiled before the variables that they assign to.
+        for statement in body {
+            if let StmtKind::Var { decl: VarDecl::Names(Some(ty), vars), .. } = &statement.kind {
+                vars.iter().for_each(|var| self.set_type(&var.name, *ty));
+            }
+        }
         for statement in body {
             let StmtKind::Fun(fun) = &statement.kind else { continue };
             let Some(name) = &fun.name else { continue };

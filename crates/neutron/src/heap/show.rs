@@ -14,13 +14,13 @@ enum Todo {
 }
 
 impl Heap {
-    /// The text that `say` prints.
+    /// The text that `say` prints, not much beyond the longest that a program may have (see `fault::shown`).
     pub fn show(&self, value: Value) -> String {
         if let Some(text) = self.as_str(value) {
             return text.to_owned();
         }
         let mut out = String::new();
-        self.show_to(value, &mut out, usize::MAX);
+        self.show_to(value, &mut out, self.limit.min(super::MAX_TEXT));
         out
     }
 

@@ -9,7 +9,7 @@ use super::{Heap, Kind, NONE, Obj, Value};
 use crate::number;
 
 /// Results shorter than this are copied; longer ones grow in place.
-const GROW_FROM: usize = 128;
+pub(crate) const GROW_FROM: usize = 128;
 
 /// The room for texts that are put together that is kept for the next one, in bytes.
 const SCRATCH: usize = 4096;
@@ -225,7 +225,7 @@ impl Heap {
                     None => text.push_str(&self.show(*part)),
                 },
             }
-            if text.len() > MAX_TEXT {
+            if text.len() > MAX_TEXT.min(self.limit) {
                 return None;
             }
         }
@@ -239,7 +239,7 @@ impl Heap {
     /// `a` followed by `b`. `None` if that would be too long.
     pub fn concat(&mut self, a: Value, b: Value) -> Option<Value> {
         let (len_a, len_b) = (self.str(a).len(), self.str(b).len());
-        if len_a + len_b > MAX_TEXT {
+        if len_a + len_b > MAX_TEXT.min(self.limit) {
             return None;
         }
         if len_b == 0 {

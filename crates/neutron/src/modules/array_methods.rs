@@ -1,12 +1,12 @@
 //! Methods of arrays and buffers. Those that take functions are in `library.nt`.
 
 use super::cx::cut;
-use super::{Cx, Native};
-use crate::fault::{R, fail, kind};
+use super::{Cx, MANY, Native};
+use crate::fault::{R, fail, kind, room, shown};
 use crate::value::Value;
 
 pub(super) static FUNCTIONS: &[Native] = &[
-    Native::new("array.push", 1, 255, push),
+    Native::new("array.push", 1, MANY, push),
     Native::new("array.pop", 0, 0, pop),
     Native::new("array.slice", 0, 2, slice),
     Native::new("array.indexOf", 1, 1, index_of),
@@ -74,11 +74,9 @@ pub(super) fn join(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
         }
         match cx.heap.as_str(*item) {
             Some(text) => out.push_str(text),
-            None => out.push_str(&cx.heap.show(*item)),
+            None => out.push_str(&shown(cx.heap, *item)?),
         }
-        if out.len() > crate::heap::MAX_TEXT {
-            return fail(kind::MEMORY, "this string would be longer than 1 GiB");
-        }
+        room(cx.heap, out.len())?;
     }
     Ok(cx.new_text(out))
 }

@@ -2,8 +2,8 @@
 
 use super::array_methods as methods;
 use super::cx::cut;
-use super::{Cx, Native};
-use crate::fault::{R, fail, kind};
+use super::{Cx, MANY, Native};
+use crate::fault::{R, fail, kind, room, shown};
 use crate::value::{Kind, Value};
 
 /// In `library.nt`.
@@ -12,7 +12,7 @@ pub(super) static LIBRARY: &[&str] = &["map", "filter", "find", "reduce", "every
 pub(super) static FUNCTIONS: &[Native] = &[
     Native::new("arrays.new", 0, 2, new),
     Native::new("arrays.length", 1, 1, length),
-    Native::new("arrays.push", 2, 255, methods::push),
+    Native::new("arrays.push", 2, MANY, methods::push),
     Native::new("arrays.pop", 1, 1, methods::pop),
     Native::new("arrays.at", 2, 2, at),
     Native::new("arrays.set", 3, 3, set),
@@ -43,14 +43,9 @@ pub(super) static INTERNAL: &[Native] = &[
     Native::new("(library).fail", 1, 1, |cx, args| fail(kind::VALUE, cx.owned(args, 0, "a message")?)),
 ];
 
-/// The longest array that one call makes.
-const MAX_NEW: usize = 1 << 27;
-
 fn new(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let n = if args.is_empty() { 0 } else { cx.count(args, 0, "the length of an array")? };
-    if n > MAX_NEW {
-        return fail(kind::VALUE, format!("an array of {n} elements is too long"));
-    }
+    room(cx.heap, n.saturating_mul(8))?;
     Ok(cx.heap.array(vec![args.get(1).copied().unwrap_or(Value::NIL); n]))
 }
 
@@ -115,7 +110,7 @@ fn clone(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
 
 fn to_string(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let array = cx.array(args, 0, "the first argument")?;
-    let text = cx.heap.show(array);
+    let text = shown(cx.heap, array)?;
     Ok(cx.new_text(text))
 }
 
@@ -134,9 +129,7 @@ fn flat(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
         } else {
             out.push(value);
         }
-        if out.len() + todo.len() > MAX_NEW {
-            return fail(kind::VALUE, "the flat array would be too long");
-        }
+        room(cx.heap, (out.len() + 2 * todo.len()).saturating_mul(8))?;
     }
     Ok(cx.heap.array(out))
 }
@@ -161,11 +154,12 @@ fn range(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let (start, end) = if args.len() == 1 { (0.0, first) } else { (first, cx.number(args, 1, "the end")?) };
     let step = if args.len() > 2 { cx.number(args, 2, "the step")? } else { 1.0 };
     let n = ((end - start) / step).ceil();
-    if step == 0.0 || n.is_nan() || n > MAX_NEW as f64 {
+    if step == 0.0 || !n.is_finite() {
         let step = crate::number::text(step);
-        return fail(kind::VALUE, format!("this range never ends or is too long (step {step})"));
+        return fail(kind::VALUE, format!("this range never ends (step {step})"));
     }
     let n = n.max(0.0) as usize;
+    room(cx.heap, n.saturating_mul(8))?;
     Ok(cx.heap.array((0..n).map(|i| Value::number(start + i as f64 * step)).collect()))
 }
 

@@ -1,11 +1,11 @@
 //! `async`: tasks inside the machine.
 
-use super::{Cx, Native};
+use super::{Cx, MANY, Native};
 use crate::fault::{Control, R, control};
 use crate::value::{Kind, Value};
 
 pub(super) static FUNCTIONS: &[Native] = &[
-    Native::new("async.run", 1, 61, run),
+    Native::new("async.run", 1, MANY, run),
     Native::new("async.await", 1, 1, await_),
     Native::new("async.sleep", 1, 1, super::time::sleep),
     Native::new("async.timer", 2, 2, timer),

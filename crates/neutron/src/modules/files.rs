@@ -3,7 +3,7 @@
 use serde_json::{Value as Tree, json};
 
 use super::Cx;
-use crate::fault::{R, fail, kind};
+use crate::fault::{R, fail, kind, shown};
 use crate::heap::Map;
 use crate::value::Value;
 
@@ -24,16 +24,16 @@ pub(super) fn read(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
 }
 
 /// What is written for a value: strings and buffers as they are, others as they print.
-fn content(cx: &Cx<'_>, value: Value) -> Vec<u8> {
+fn content(cx: &Cx<'_>, value: Value) -> R<Vec<u8>> {
     match cx.heap.as_bytes(value) {
-        Some(bytes) => bytes.to_vec(),
-        None => cx.heap.show(value).into_bytes(),
+        Some(bytes) => Ok(bytes.to_vec()),
+        None => shown(cx.heap, value).map(String::into_bytes),
     }
 }
 
 fn put(cx: &mut Cx<'_>, args: &[Value], flag: &str) -> R<Value> {
     let path = path(cx, args, 0)?;
-    let content = content(cx, args[1]);
+    let content = content(cx, args[1])?;
     cx.world.operation("fs.writeFile", json!({ "path": path, "flag": flag }), Some(content), cx.port)?;
     Ok(Value::TRUE)
 }

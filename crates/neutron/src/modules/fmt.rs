@@ -1,7 +1,7 @@
 //! `fmt`: conversions and questions about types.
 
 use super::{Cx, Native};
-use crate::fault::{R, fail, kind};
+use crate::fault::{R, fail, kind, room, shown};
 use crate::number;
 use crate::value::{Kind, Value};
 
@@ -40,7 +40,7 @@ fn to_str(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     if args[0].is(Kind::Text) {
         return Ok(args[0]);
     }
-    let text = cx.heap.show(args[0]);
+    let text = shown(cx.heap, args[0])?;
     Ok(cx.new_text(text))
 }
 
@@ -103,13 +103,14 @@ fn radix(cx: &mut Cx<'_>, args: &[Value], base: u32) -> R<Value> {
 
 /// `(value, width, character?)`.
 fn pad(cx: &mut Cx<'_>, args: &[Value], left: bool) -> R<Value> {
-    let text = cx.heap.show(args[0]);
+    let text = shown(cx.heap, args[0])?;
     let width = cx.count(args, 1, "a width")?;
     let fill = if args.len() > 2 { cx.owned(args, 2, "the padding")? } else { " ".into() };
     if fill.is_empty() {
         return fail(kind::VALUE, "the padding is empty");
     }
     let missing = width.saturating_sub(text.chars().count());
+    room(cx.heap, missing.saturating_mul(4))?;
     let padding: String = fill.chars().cycle().take(missing).collect();
     Ok(cx.new_text(if left { padding + &text } else { text + &padding }))
 }

@@ -2,7 +2,7 @@
 //! After a colon: alignment, width, precision, as in `{:>8.2}`.
 
 use super::Cx;
-use crate::fault::{R, fail, kind};
+use crate::fault::{R, fail, kind, room, shown};
 use crate::value::Value;
 
 /// The widest field.
@@ -31,6 +31,7 @@ pub(super) fn format(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
         let value = pick(cx, values, name, &mut next)?;
         let field = styled(cx, value, style)?;
         out.push_str(&field);
+        room(cx.heap, out.len())?;
         rest = &rest[end + 1..];
     }
     out.push_str(rest);
@@ -75,8 +76,8 @@ fn styled(cx: &Cx<'_>, value: Value, style: &str) -> R<String> {
     let (width, precision) = (number(width)?.unwrap_or(0), number(precision)?);
     let text = match (value.as_number(), precision) {
         (Some(n), Some(digits)) => format!("{n:.digits$}"),
-        (None, Some(most)) => cx.heap.show(value).chars().take(most).collect(),
-        _ => cx.heap.show(value),
+        (None, Some(most)) => shown(cx.heap, value)?.chars().take(most).collect(),
+        _ => shown(cx.heap, value)?,
     };
     Ok(match (align, zeros) {
         (_, true) if value.is_number() => match text.strip_prefix('-') {

@@ -5,7 +5,7 @@ use run::{Effect, Payload};
 use serde_json::json;
 
 use super::{Cx, Native};
-use crate::fault::{Control, R, control, fail, kind};
+use crate::fault::{Control, R, control, fail, kind, shown};
 use crate::heap::{Asked, Map};
 use crate::value::{Kind, Value};
 
@@ -49,7 +49,9 @@ fn request(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
 fn fetch(cx: &mut Cx<'_>, method: &str, url: String, body: Value, headers: Value) -> R<Value> {
     let mut pairs: Vec<[String; 2]> = Vec::new();
     if let Some(map) = cx.heap.as_map(headers) {
-        pairs.extend(map.iter().map(|(k, v)| [cx.heap.str_at(k).to_owned(), cx.heap.show(v)]));
+        for (k, v) in map.iter() {
+            pairs.push([cx.heap.str_at(k).to_owned(), shown(cx.heap, v)?]);
+        }
     } else if !headers.is_nil() {
         return fail(kind::TYPE, format!("headers must be an object, not {}", cx.heap.type_name(headers)));
     }
@@ -63,7 +65,7 @@ fn fetch(cx: &mut Cx<'_>, method: &str, url: String, body: Value, headers: Value
             Some(super::json::to_text(cx.heap, body, None)?.into_bytes())
         }
         Some(Kind::Bytes) => cx.heap.as_bytes(body).map(<[u8]>::to_vec),
-        _ => Some(cx.heap.show(body).into_bytes()),
+        _ => Some(shown(cx.heap, body)?.into_bytes()),
     };
     let args = json!({ "url": url, "method": method, "headers": pairs, "redirect": "follow" });
     let args = Payload { json: args.into(), bytes: body.map(Bytes::from) };

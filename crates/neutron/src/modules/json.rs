@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use serde::de::DeserializeSeed;
 use serde_json::Value as Tree;
 
-use super::{Cx, Native};
-use crate::fault::{R, fail, kind};
+use super::json_reader::Reader;
+use super::{Cx, MANY, Native};
+use crate::fault::{R, fail, kind, room};
 use crate::heap::{Heap, Map, Obj};
 use crate::value::{Kind, Value};
 use crate::vm::map_key;
@@ -21,7 +23,7 @@ pub(super) static FUNCTIONS: &[Native] = &[
     Native::new("json.delete", 2, 2, delete),
     Native::new("json.keys", 1, 1, keys),
     Native::new("json.values", 1, 1, values),
-    Native::new("json.merge", 1, 255, merge),
+    Native::new("json.merge", 1, MANY, merge),
     Native::new("json.clone", 1, 1, clone),
 ];
 
@@ -70,6 +72,8 @@ fn line(indent: Option<usize>, depth: usize, out: &mut String) {
 }
 
 fn write(heap: &Heap, value: Value, indent: Option<usize>, depth: usize, out: &mut String) -> R<()> {
+    // What is shared is written again each time.
+    room(heap, out.len())?;
     if depth > MAX_DEPTH {
         return fail(kind::VALUE, format!("the value contains itself or is nested deeper than {MAX_DEPTH}"));
     }
@@ -155,10 +159,17 @@ fn stringify(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
 }
 
 fn parse_text(cx: &mut Cx<'_>, text: &str, from: &str) -> R<Value> {
-    match serde_json::from_str::<Tree>(text) {
-        Ok(tree) => Ok(from_tree(cx.heap, &tree)),
-        Err(reason) => fail(kind::VALUE, format!("{from} is not JSON: {reason}")),
+    let mut json = serde_json::Deserializer::from_str(text);
+    let limit = cx.heap.bytes.saturating_add(cx.heap.limit);
+    let parsed = Reader { heap: cx.heap, limit }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
+    let reason = match parsed {
+        Ok(value) => return Ok(value),
+        Err(reason) => reason,
+    };
+    if cx.heap.bytes > limit {
+        room(cx.heap, usize::MAX)?;
     }
+    fail(kind::VALUE, format!("{from} is not JSON: {reason}"))
 }
 
 fn parse(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {

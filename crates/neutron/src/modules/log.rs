@@ -4,7 +4,7 @@ use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use serde_json::json;
 
 use super::{Constant, Cx, Native};
-use crate::fault::{R, fail, kind};
+use crate::fault::{R, fail, kind, shown};
 use crate::value::Value;
 
 const LEVELS: [(&str, &str, &str); 4] = [
@@ -38,7 +38,7 @@ fn line(cx: &mut Cx<'_>, args: &[Value], level: u8) -> R<Value> {
         return Ok(Value::NIL);
     }
     let (name, word, color) = LEVELS[level as usize];
-    let message = cx.heap.show(args[0]);
+    let message = shown(cx.heap, args[0])?;
     let time = if cx.world.log.timestamp { format!("{} ", stamp(cx.world.now())) } else { String::new() };
     if let Some(file) = cx.world.log.file.clone() {
         let text = format!("{time}[{name}] {message}\n").into_bytes();

@@ -1,6 +1,6 @@
 //! `math`.
 
-use super::{Constant, Cx, Native};
+use super::{Constant, Cx, MANY, Native};
 use crate::fault::{R, fail, kind};
 use crate::value::{Kind, Value};
 
@@ -23,8 +23,8 @@ pub(super) static FUNCTIONS: &[Native] = &[
     Native::new("math.tan", 1, 1, |cx, args| one(cx, args, f64::tan)),
     Native::new("math.log", 1, 2, log),
     Native::new("math.exp", 1, 1, |cx, args| one(cx, args, f64::exp)),
-    Native::new("math.min", 1, 255, |cx, args| extreme(cx, args, "min", |x, y| x < y)),
-    Native::new("math.max", 1, 255, |cx, args| extreme(cx, args, "max", |x, y| x > y)),
+    Native::new("math.min", 1, MANY, |cx, args| extreme(cx, args, "min", |x, y| x < y)),
+    Native::new("math.max", 1, MANY, |cx, args| extreme(cx, args, "max", |x, y| x > y)),
     Native::new("math.random", 0, 0, |cx, _| Ok(Value::number(cx.world.rng.unit()))),
 ];
 

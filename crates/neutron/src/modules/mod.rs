@@ -15,6 +15,7 @@ mod fmt;
 mod format;
 mod http;
 mod json;
+mod json_reader;
 mod log;
 mod math;
 mod outcome;
@@ -29,7 +30,7 @@ mod sys;
 mod time;
 
 pub(crate) use cx::Cx;
-pub(crate) use outcome::{answer, question};
+pub(crate) use outcome::{CHECKPOINT, answer, question};
 
 use crate::fault::R;
 use crate::value::{Kind, Value};
@@ -37,12 +38,15 @@ use crate::value::{Kind, Value};
 /// The part of the library that is written in the language.
 pub(crate) const LIBRARY: &str = include_str!("library.nt");
 
+/// As many arguments as a call can have.
+pub(crate) const MANY: u32 = 65_535;
+
 /// A native function.
 pub(crate) struct Native {
     /// `module.function`.
     pub name: &'static str,
-    pub min: u8,
-    pub max: u8,
+    pub min: u32,
+    pub max: u32,
     pub call: fn(&mut Cx<'_>, &[Value]) -> R<Value>,
     is_method: bool,
 }
@@ -64,7 +68,7 @@ const fn begins_with(text: &str, beginning: &str) -> bool {
 }
 
 impl Native {
-    pub const fn new(name: &'static str, min: u8, max: u8, call: fn(&mut Cx<'_>, &[Value]) -> R<Value>) -> Self {
+    pub const fn new(name: &'static str, min: u32, max: u32, call: fn(&mut Cx<'_>, &[Value]) -> R<Value>) -> Self {
         let is_method = begins_with(name, "string.") || begins_with(name, "array.") || begins_with(name, "buffer.");
         Self { name, min, max, call, is_method }
     }

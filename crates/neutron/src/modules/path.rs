@@ -1,20 +1,20 @@
 //! `path`: paths as text, with `/` on every system; both kinds of separators are understood.
 
-use super::{Constant, Cx, Native};
+use super::{Constant, Cx, MANY, Native};
 use crate::fault::R;
 use crate::value::Value;
 
 pub(super) static CONSTANTS: &[(&str, Constant)] = &[("sep", Constant::Text("/")), ("delimiter", Constant::Text(":"))];
 
 pub(super) static FUNCTIONS: &[Native] = &[
-    Native::new("path.join", 1, 255, join),
+    Native::new("path.join", 1, MANY, join),
     Native::new("path.split", 1, 1, split),
     Native::new("path.dirname", 1, 1, dirname),
     Native::new("path.basename", 1, 2, basename),
     Native::new("path.extname", 1, 1, extname),
     Native::new("path.isabs", 1, 1, |cx, args| Ok(Value::bool(is_absolute(cx.text(args, 0, "the path")?)))),
     Native::new("path.normalize", 1, 1, |cx, args| changed(cx, args, normalize)),
-    Native::new("path.resolve", 0, 255, resolve),
+    Native::new("path.resolve", 0, MANY, resolve),
     Native::new("path.relative", 2, 2, relative),
     Native::new("path.toUnix", 1, 1, |cx, args| changed(cx, args, |p| p.replace('\\', "/"))),
     Native::new("path.toWindows", 1, 1, |cx, args| changed(cx, args, |p| p.replace('/', "\\"))),

@@ -1,11 +1,11 @@
 //! `process`: tasks that have a number and a mailbox, and whose faults end them alone.
 
-use super::{Cx, Native};
+use super::{Cx, MANY, Native};
 use crate::fault::{Control, R, control};
 use crate::value::Value;
 
 pub(super) static FUNCTIONS: &[Native] = &[
-    Native::new("process.spawn", 1, 61, spawn),
+    Native::new("process.spawn", 1, MANY, spawn),
     Native::new("process.send", 2, 2, send),
     Native::new("process.receive", 0, 0, |_, _| control(Control::Receive)),
     Native::new("process.self", 0, 0, |_, _| control(Control::CurrentTask)),

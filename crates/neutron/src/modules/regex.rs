@@ -3,7 +3,7 @@
 use regex::{Regex, RegexBuilder};
 
 use super::{Cx, Native};
-use crate::fault::{R, fail, kind};
+use crate::fault::{R, fail, kind, room};
 use crate::heap::{Heap, Map};
 use crate::value::Value;
 
@@ -78,8 +78,16 @@ fn find_all(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
 fn replace(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let (text, regex) = parts(cx, args)?;
     let replacement = cx.owned(args, 2, "the replacement")?;
-    let text = regex.replace_all(&text, &*replacement).into_owned();
-    Ok(cx.new_text(text))
+    let (mut out, mut end) = (String::new(), 0);
+    for found in regex.captures_iter(&text) {
+        let Some(whole) = found.get(0) else { continue };
+        out.push_str(&text[end..whole.start()]);
+        found.expand(&replacement, &mut out);
+        end = whole.end();
+        room(cx.heap, out.len())?;
+    }
+    out.push_str(&text[end..]);
+    Ok(cx.new_text(out))
 }
 
 fn split(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {

@@ -4,8 +4,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::array_methods::ends;
 use super::cx::cut;
-use super::{Cx, Native, format};
-use crate::fault::{R, fail, kind};
+use super::{Cx, MANY, Native, format};
+use crate::fault::{CHARACTER, R, fail, kind, room};
 use crate::heap::Heap;
 use crate::value::Value;
 
@@ -25,7 +25,7 @@ pub(super) static FUNCTIONS: &[Native] = &[
     Native::new("string.normalize", 0, 1, normalize),
     Native::new("string.encode", 0, 1, encode),
     Native::new("string.isunicode", 0, 0, is_unicode),
-    Native::new("string.format", 0, 255, format::format),
+    Native::new("string.format", 0, MANY, format::format),
     Native::new("string.startsWith", 1, 1, starts_with),
     Native::new("string.endsWith", 1, 1, ends_with),
     Native::new("string.repeat", 1, 1, repeat),
@@ -55,6 +55,7 @@ pub(super) fn split(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let separator = cx.owned(args, 1, "a separator")?;
     let limit = if args.len() > 2 { cx.count(args, 2, "a limit")? } else { usize::MAX };
     if separator.is_empty() {
+        room(cx.heap, cx.heap.chars(args[0]).saturating_mul(CHARACTER))?;
         let chars: Vec<String> = text.chars().map(String::from).collect();
         return Ok(cx.texts(chars.iter().map(String::as_str)));
     }
@@ -117,9 +118,7 @@ pub(super) fn replace(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let new = cx.text(args, 2, "the replacement")?;
     let count = if args.len() > 3 { cx.count(args, 3, "a count")? } else { usize::MAX };
     let replaced = text.matches(old).take(count).count();
-    if text.len().saturating_add(replaced.saturating_mul(new.len())) > crate::heap::MAX_TEXT {
-        return fail(kind::MEMORY, "this string would be longer than 1 GiB");
-    }
+    room(cx.heap, text.len().saturating_add(replaced.saturating_mul(new.len())))?;
     let text = text.replacen(old, new, count);
     Ok(cx.new_text(text))
 }
@@ -128,6 +127,8 @@ pub(super) fn replace(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
 fn normalize(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let text = cx.text(args, 0, "the text")?;
     let form = if args.len() > 1 { cx.text(args, 1, "a normal form")? } else { "NFC" };
+    // Compatible forms may be eighteen times as long.
+    room(cx.heap, text.len().saturating_mul(if form.starts_with("NFK") { 18 } else { 4 }))?;
     let text: String = match form {
         "NFC" => text.nfc().collect(),
         "NFD" => text.nfd().collect(),

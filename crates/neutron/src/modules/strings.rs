@@ -1,6 +1,6 @@
 //! `strings`: functions whose first argument is the text.
 
-use super::{Cx, Native, string_case as case, string_methods as methods};
+use super::{Cx, MANY, Native, string_case as case, string_methods as methods};
 use crate::fault::{R, fail, kind};
 use crate::heap::Heap;
 use crate::value::Value;
@@ -27,7 +27,7 @@ pub(super) static FUNCTIONS: &[Native] = &[
     Native::new("strings.count", 2, 2, count),
     Native::new("strings.char_at", 2, 2, char_at),
     Native::new("strings.char_code", 1, 2, char_code),
-    Native::new("strings.from_char_code", 1, 255, from_char_code),
+    Native::new("strings.from_char_code", 1, MANY, from_char_code),
     Native::new("strings.is_empty", 1, 1, |cx, args| Ok(Value::bool(cx.text(args, 0, "the text")?.is_empty()))),
     Native::new("strings.is_alpha", 1, 1, |cx, args| case::all(cx, args, char::is_alphabetic)),
     Native::new("strings.is_digit", 1, 1, |cx, args| case::all(cx, args, char::is_numeric)),

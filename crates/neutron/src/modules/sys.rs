@@ -4,7 +4,7 @@ use run::Effect;
 use serde_json::{Value as Tree, json};
 
 use super::{Cx, Native, files, question};
-use crate::fault::{Control, R, control, fail, kind};
+use crate::fault::{Control, R, control, fail, kind, shown};
 use crate::heap::{Asked, Map};
 use crate::value::{Kind, Value};
 
@@ -38,7 +38,7 @@ pub(super) static FUNCTIONS: &[Native] = &[
 pub(super) static SAY: &[Native] = &[Native::new("say", 1, 1, say)];
 
 fn say(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
-    let message = cx.heap.show(args[0]);
+    let message = shown(cx.heap, args[0])?;
     cx.world.say(message, "info", cx.port)?;
     Ok(Value::NIL)
 }
@@ -104,7 +104,7 @@ fn info(cx: &mut Cx<'_>, _: &[Value]) -> R<Value> {
 }
 
 fn input(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
-    let prompt = if args.is_empty() { String::new() } else { cx.heap.show(args[0]) };
+    let prompt = if args.is_empty() { String::new() } else { shown(cx.heap, args[0])? };
     control(Control::Ask(question(&prompt), Asked::Line { prompt }))
 }
 
@@ -120,7 +120,8 @@ fn exit(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
 fn exec(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let mut request = json!({});
     if args[0].is(Kind::Array) {
-        let words: Vec<String> = cx.heap.items(args[0]).to_vec().iter().map(|v| cx.heap.show(*v)).collect();
+        let words: Vec<String> =
+            cx.heap.items(args[0]).to_vec().iter().map(|v| shown(cx.heap, *v)).collect::<R<_>>()?;
         if words.is_empty() {
             return fail(kind::VALUE, "sys.exec needs a command");
         }

@@ -23,7 +23,8 @@ pub const FORMAT: u32 = 1;
 /// The oldest format that is read.
 pub const OLDEST_FORMAT: u32 = 1;
 
-pub(crate) const MAGIC: &[u8; 8] = b"NTRNSNAP";
+/// What every snapshot begins with.
+pub const MAGIC: &[u8; 8] = b"NTRNSNAP";
 
 /// Magic, format, reserved, length, checksum.
 pub(crate) const HEADER: usize = 8 + 4 + 4 + 8 + 32;

@@ -62,10 +62,9 @@ fn read_roots(vm: &mut Vm, known: &Known<'_>, r: &mut Reader<'_>) -> Read<()> {
     if !vm.tasks.iter().all(|h| seen.insert(*h)) {
         return damaged("a task is there twice");
     }
-    seen.clear();
     for handle in vm.ready.iter().copied() {
         let can_run = vm.heap.task(handle).is_some_and(|t| t.waits == Waits::Nothing);
-        if !can_run || !seen.insert(handle) || !vm.tasks.contains(&handle) {
+        if !can_run || !seen.remove(&handle) {
             return damaged("a task cannot run");
         }
     }

@@ -39,7 +39,11 @@ impl Numbers {
     /// A value's bits in the file.
     #[inline]
     pub fn bits(&mut self, value: Value) -> u64 {
-        if value.is_number() || value.is(Kind::Special) {
+        if let Some(n) = value.as_number() {
+            // Processors have different NaNs.
+            return if n.is_nan() { f64::NAN.to_bits() } else { n.to_bits() };
+        }
+        if value.is(Kind::Special) {
             return value.bits();
         }
         let number = match value.kind() {

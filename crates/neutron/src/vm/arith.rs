@@ -25,7 +25,7 @@ pub(super) fn add(heap: &mut Heap, a: Value, b: Value) -> R<Value> {
     let joined = if a.is(Kind::Text) && b.is(Kind::Text) { heap.concat(a, b) } else { heap.join(&[a, b]) };
     match joined {
         Some(text) => Ok(text),
-        None => fail(kind::MEMORY, "this string would be longer than 1 GiB"),
+        None => fail(kind::MEMORY, "this string would be longer than the program may use memory"),
     }
 }
 

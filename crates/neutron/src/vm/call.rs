@@ -7,7 +7,7 @@ use super::Vm;
 use crate::code::{Function, MAX_FRAMES, REGISTER_PARAMS, WINDOW};
 use crate::fault::{R, fail, kind};
 use crate::heap::{Frame, FrameKind, NONE, Obj};
-use crate::modules::{self, Cx, Native};
+use crate::modules::{self, Cx, MANY, Native};
 use crate::value::{Kind, Value};
 
 impl Vm {
@@ -15,7 +15,9 @@ impl Vm {
     #[inline(always)]
     pub(super) fn reserve(&mut self, base: usize) {
         if self.task.stack.len() < base + WINDOW {
+            let before = self.task.stack.capacity();
             self.task.stack.resize(base + WINDOW * 2, Value::NIL);
+            self.heap.bytes += (self.task.stack.capacity() - before) * 8;
         }
     }
 
@@ -290,7 +292,7 @@ fn count(min: usize, max: usize) -> String {
     match (min, max) {
         (1, 1) => "1 argument".into(),
         (min, max) if min == max => format!("{min} arguments"),
-        (min, 255) => format!("at least {min} arguments"),
+        (min, max) if max == MANY as usize => format!("at least {min} arguments"),
         (min, max) => format!("{min} to {max} arguments"),
     }
 }

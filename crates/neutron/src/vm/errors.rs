@@ -6,7 +6,8 @@ use super::{Exit, Vm};
 use crate::code::{FieldKind, Program};
 use crate::diagnostic::excerpt;
 use crate::fault::{Control, Fault, fail, kind};
-use crate::heap::{Map, Waits};
+use crate::heap::{Asked, Map, Waits};
+use crate::modules::CHECKPOINT;
 use crate::value::{Kind, Value};
 
 /// Calls that a trace shows from its inner and from its outer end.
@@ -144,7 +145,19 @@ impl Vm {
                 }
                 Ok(Value::NIL)
             }
-            Control::Checkpoint(path) => self.checkpoint(&path, dst, port),
+            Control::Checkpoint(path) => match self.checkpoint(&path, dst, port) {
+                Ok(()) => {
+                    // The journal names the place too, so that a run can be looked at and forked there.
+                    let state = serde_json::json!({ "file": path }).into();
+                    match port.effect(Effect::Checkpoint { id: Some(path), state }) {
+                        Ok(n) => {
+                            return self.wait(Waits::Effect { n, what: Asked::Call { op: CHECKPOINT.into() } }, dst);
+                        }
+                        Err(stop) => return Some(Exit::Stopped(stop)),
+                    }
+                }
+                Err(fault) => Err(fault),
+            },
             Control::Ask(effect, what) => {
                 self.world.observed |= !matches!(effect, Effect::Timer { .. });
                 match port.effect(effect) {
@@ -190,11 +203,13 @@ impl Vm {
             }
             Control::Send(id, message) => Ok(Value::bool(self.send(id, message))),
         };
+        let result = result.and_then(|value| {
+            self.task.stack[dst] = value;
+            // A new task takes memory.
+            if self.heap.full() { self.collect_or_fail() } else { Ok(()) }
+        });
         match result {
-            Ok(value) => {
-                self.task.stack[dst] = value;
-                None
-            }
+            Ok(()) => None,
             Err(fault) => match *fault {
                 Fault::Stop(stop) => Some(Exit::Stopped(stop)),
                 Fault::Error(kind, message) => {

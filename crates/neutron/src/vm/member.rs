@@ -1,7 +1,7 @@
 //! Members and elements: `a.b`, `a[b]`, and assignments to them.
 
 use super::{Cache, Vm};
-use crate::fault::{R, fail, kind};
+use crate::fault::{CHARACTER, R, fail, kind, room};
 use crate::heap::{Heap, NONE, Obj};
 use crate::modules::{self, Member};
 use crate::number;
@@ -24,6 +24,7 @@ impl Vm {
             Some(Kind::Text) if name == self.known.length => Ok(Value::number(self.heap.chars(value) as f64)),
             Some(Kind::Text) if name == self.known.chars => {
                 let n = self.heap.chars(value);
+                room(&self.heap, n.saturating_mul(CHARACTER))?;
                 let mut items = Vec::with_capacity(n);
                 let text = self.heap.str(value).to_owned();
                 for c in text.chars() {

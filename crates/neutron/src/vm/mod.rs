@@ -149,7 +149,7 @@ impl Vm {
     }
 
     /// A task that will run a function without arguments.
-    fn new_task(&mut self, function: u32) -> u32 {
+    pub fn new_task(&mut self, function: u32) -> u32 {
         let mut task = Task::new(self.next_task);
         self.next_task = self.next_task.wrapping_add(1);
         task.stack = vec![Value::NIL; WINDOW];

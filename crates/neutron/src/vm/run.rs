@@ -7,7 +7,7 @@ use super::fast::{Left, Window};
 use super::{Cache, Vm};
 use crate::ast::Type;
 use crate::code::{Op, WINDOW};
-use crate::fault::{Fault, R, fail, kind};
+use crate::fault::{CHARACTER, Fault, R, fail, kind, room, shown};
 use crate::heap::{Class, Closure, Frame, FrameKind, Map, NONE, Obj};
 use crate::value::{Kind, Value};
 
@@ -352,12 +352,17 @@ impl Vm {
                     }
                     Op::SetSpill { a, b, v } => {
                         let (v, value) = (v.clamp(0, 1 << 17) as usize, r!(b));
+                        let mut grown = 0;
                         if let Some(items) = self.heap.items_mut(r!(a)) {
+                            let before = items.capacity();
                             if items.len() <= v {
                                 items.resize(v + 1, Value::NIL);
                             }
                             items[v] = value;
+                            grown = items.capacity() - before;
                         }
+                        self.heap.bytes += grown * 8;
+                        collect!();
                     }
                     Op::Call { a, n } => enter!(self.call_value(base + a as usize, n as usize, port)),
                     Op::CallGlobal { a, n, g } => {
@@ -434,14 +439,15 @@ impl Vm {
                     }
                     Op::Inherit { a, b } => quick!(inherit(&mut self.heap, r!(a), r!(b))),
                     Op::Method { a, b, k } => {
-                        let (class, method, name) = (r!(a).payload(), r!(b), self.consts[k as usize].payload());
+                        let class = r!(a).as_handle(Kind::Class).unwrap_or(NONE);
+                        let (method, name) = (r!(b), self.consts[k as usize].payload());
                         set_home(&mut self.heap, method, class);
                         if let Some(class) = self.heap.class_mut(class) {
                             class.methods.set(name, method);
                         }
                     }
                     Op::Fields { a, b } => {
-                        let (class, method) = (r!(a).payload(), r!(b));
+                        let (class, method) = (r!(a).as_handle(Kind::Class).unwrap_or(NONE), r!(b));
                         set_home(&mut self.heap, method, class);
                         if let Some(class) = self.heap.class_mut(class) {
                             class.fields = method;
@@ -461,7 +467,7 @@ impl Vm {
                         break 'ops Box::new(Fault::Rethrow(value, trace));
                     }
                     Op::Say { a } => {
-                        let message = self.heap.show(r!(a));
+                        let message = quick!(shown(&self.heap, r!(a)));
                         quick!(self.world.say(message, "info", port));
                     }
                     Op::CheckType { a, t, k } => {
@@ -488,7 +494,7 @@ impl Vm {
                         if (at as usize) < len {
                             r!(a.wrapping_add(1)) = Value::number(at + 1.0);
                             r!(b) = if mode == Value::TRUE {
-                                self.heap.items(source)[at as usize]
+                                self.heap.items(source).get(at as usize).copied().unwrap_or(Value::NIL)
                             } else {
                                 Value::number(at)
                             };
@@ -505,10 +511,10 @@ impl Vm {
                         collect!();
                     }
                     Op::RetryCount { a } => match r!(a).as_number() {
-                        Some(n) if n >= 1.0 => {}
+                        Some(n) if n >= 1.0 && n == n.trunc() => {}
                         _ => {
                             let shown = self.heap.show_short(r!(a));
-                            let text = format!("retry needs a number of attempts of at least 1, not {shown}");
+                            let text = format!("retry needs a whole number of attempts of at least 1, not {shown}");
                             break 'ops Box::new(Fault::Error(kind::VALUE, text));
                         }
                     },
@@ -519,6 +525,14 @@ impl Vm {
                 continue 'frames;
             };
             save!();
+            // Errors that are caught may go round for ever without a jump back.
+            fuel = fuel.saturating_sub(1);
+            if fuel == 0 {
+                fuel = FUEL;
+                if let Some(stop) = port.interrupted() {
+                    return Exit::Stopped(stop);
+                }
+            }
             match self.handle(*fault, pc as u32, running, base, port) {
                 Some(exit) => return exit,
                 None => continue 'frames,
@@ -527,7 +541,7 @@ impl Vm {
     }
 
     #[cold]
-    fn collect_or_fail(&mut self) -> R<()> {
+    pub(super) fn collect_or_fail(&mut self) -> R<()> {
         self.collect();
         if self.heap.bytes > self.heap.limit { self.out_of_memory() } else { Ok(()) }
     }
@@ -580,6 +594,7 @@ fn inherit(heap: &mut crate::heap::Heap, class: Value, parent: Value) -> R<()> {
 
 fn push_all(heap: &mut crate::heap::Heap, array: Value, source: Value) -> R<()> {
     if source.is(Kind::Text) {
+        room(heap, heap.chars(source).saturating_mul(CHARACTER))?;
         for c in heap.str(source).to_owned().chars() {
             let c = heap.text(c.to_string());
             heap.push(array, c);
@@ -624,6 +639,7 @@ fn for_prep(heap: &mut crate::heap::Heap, source: Value) -> R<(Value, Value)> {
             Ok((heap.array(keys.unwrap_or_default()), Value::TRUE))
         }
         Some(Kind::Text) => {
+            room(heap, heap.chars(source).saturating_mul(CHARACTER))?;
             let text = heap.str(source).to_owned();
             let items = text.chars().map(|c| heap.text(c.to_string())).collect();
             Ok((heap.array(items), Value::TRUE))
@@ -639,7 +655,7 @@ fn for_prep(heap: &mut crate::heap::Heap, source: Value) -> R<(Value, Value)> {
 fn concat(heap: &mut crate::heap::Heap, parts: &[Value]) -> R<Value> {
     match heap.join(parts) {
         Some(text) => Ok(text),
-        None => fail(kind::MEMORY, "this string would be longer than 1 GiB"),
+        None => fail(kind::MEMORY, "this string would be longer than the program may use memory"),
     }
 }
 

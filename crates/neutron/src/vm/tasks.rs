@@ -7,7 +7,11 @@ use super::{Exit, Vm};
 use crate::code::WINDOW;
 use crate::fault::{R, fail, kind};
 use crate::heap::{Asked, NONE, Obj, Task, Waits};
+use crate::modules::CHECKPOINT;
 use crate::value::{Kind, Value};
+
+/// Switches between tasks between two looks at whether the turn must end.
+const SWITCHES: u32 = 1_000;
 
 /// Tasks at one time.
 const MAX_TASKS: usize = 100_000;
@@ -140,10 +144,18 @@ impl Vm {
 
     /// Runs tasks until all wait or one ends the program.
     pub(super) fn run_ready(&mut self, port: &mut dyn Port) -> Option<Exit> {
+        let mut switches = 0u32;
         loop {
             if self.current == NONE {
                 let next = self.ready.pop_front()?;
                 self.switch_to(next);
+                // Tasks may hand each other the turn for ever.
+                switches = switches.wrapping_add(1);
+                if switches.is_multiple_of(SWITCHES)
+                    && let Some(stop) = port.interrupted()
+                {
+                    return Some(Exit::Stopped(stop));
+                }
             }
             let raised = std::mem::replace(&mut self.task.raise, Value::EMPTY);
             let mut exit = None;
@@ -215,9 +227,30 @@ impl Vm {
             let effect = match &what {
                 Asked::Timer { due } => Effect::Timer { due: *due as u64 },
                 Asked::Line { prompt } => crate::modules::question(prompt),
+                Asked::Call { op } if op == CHECKPOINT => {
+                    // It was saved.
+                    if let Some(task) = self.heap.task_mut(handle) {
+                        task.waits = Waits::Nothing;
+                        let dst = task.dst as usize;
+                        task.stack[dst] = Value::FALSE;
+                        self.ready.push_back(handle);
+                    }
+                    continue;
+                }
+                Asked::Call { op } if op == crate::modules::CHECKPOINT => {
+                    // Another task had saved and was about to go on.
+                    if let Some(task) = self.heap.task_mut(handle) {
+                        task.waits = Waits::Nothing;
+                        task.stack[task.dst as usize] = Value::FALSE;
+                        self.ready.push_back(handle);
+                    }
+                    continue;
+                }
                 Asked::Call { op } => {
                     let text = format!("{op} was under way when the program was saved; its result is not known");
+                    self.switch_to(handle);
                     let error = self.error_value(kind::IO, &text);
+                    self.park();
                     if let Some(task) = self.heap.task_mut(handle) {
                         task.waits = Waits::Nothing;
                         task.raise = error;

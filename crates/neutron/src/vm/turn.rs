@@ -121,7 +121,7 @@ impl Vm {
     }
 
     /// `sys.checkpoint`: saves the machine as it will be when it is resumed, with `true` as the call's result.
-    pub(super) fn checkpoint(&mut self, path: &str, dst: usize, port: &mut dyn Port) -> R<Value> {
+    pub(super) fn checkpoint(&mut self, path: &str, dst: usize, port: &mut dyn Port) -> R<()> {
         self.task.stack[dst] = Value::TRUE;
         self.task.live = dst as u32 + 1;
         let path = self.world.absolute(path, port)?;
@@ -132,7 +132,7 @@ impl Vm {
         let args = serde_json::json!({ "path": path, "flag": "w", "atomic": true });
         let written = self.world.operation("fs.writeFile", args, Some(image), port);
         match written {
-            Ok(_) => Ok(Value::FALSE),
+            Ok(_) => Ok(()),
             Err(fault) => match *fault {
                 Fault::Error(kind, message) => fail(kind, format!("checkpoint {path:?} was not saved: {message}")),
                 other => Err(Box::new(other)),

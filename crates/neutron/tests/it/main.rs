@@ -6,6 +6,7 @@ mod damage;
 mod drive;
 mod heap;
 mod hostile;
+mod memory;
 mod port;
 mod resume;
 mod samples;

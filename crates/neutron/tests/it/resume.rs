@@ -179,6 +179,31 @@ fn tasks_go_on_from_any_task() {
 }
 
 #[test]
+fn two_tasks_may_save_at_once() {
+    check(
+        "use sys; use async;
+         var t = async.run(fun () { return sys.checkpoint('a'); }); var u = async.run(fun () { return sys.checkpoint('c'); });
+         say(async.await(t)); say(async.await(u));",
+        "false\nfalse",
+        "false\ntrue",
+    );
+}
+
+#[test]
+fn an_error_on_waking_names_the_line_that_waited() {
+    check(
+        "use sys; use async; use http;
+         var t = async.run(fun () {
+             try { return http.get('http://h/x').status; } catch (e) { return e.line; }
+         });
+         var u = async.run(fun () { sys.checkpoint('c'); });
+         async.await(u); say(async.await(t));",
+        "200",
+        "3",
+    );
+}
+
+#[test]
 fn a_request_under_way_is_reported_lost() {
     check(
         "use sys; use async; use http;
