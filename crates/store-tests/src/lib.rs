@@ -17,6 +17,7 @@ pub mod history;
 pub mod journal;
 pub mod leases;
 pub mod messages;
+pub mod servers;
 mod suites;
 
 pub use faulty::{Counts, Death, Fault, Faulty, Plan};
