@@ -1,8 +1,12 @@
-"""The programs of the Neutron rows on CPython: `neutron_rows.py [NAME...]`; all without a name."""
+"""The programs of the Neutron rows on CPython.
+
+`neutron_rows.py [NAME...] [FOLDER]`: all programs without a name; with a folder also the rows of checkpoints, there.
+"""
 import math
 import sys
 import time
 
+import neutron_checkpoint
 from report import report
 
 ROUNDS = 7
@@ -241,5 +245,9 @@ def measure(name):
     report("neutron." + name, sorted(times)[ROUNDS // 2], "s")
 
 
-for name in sys.argv[1:] or PROGRAMS:
+names = [name for name in sys.argv[1:] if name in PROGRAMS]
+for name in names or PROGRAMS:
     measure(name)
+for folder in sys.argv[1:]:
+    if folder not in PROGRAMS:
+        neutron_checkpoint.measure_all(folder)

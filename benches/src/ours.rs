@@ -3,6 +3,7 @@
 mod binary;
 mod guest;
 mod library;
+mod neutron;
 mod workflow;
 
 pub use library::wait_here;
@@ -67,7 +68,10 @@ impl Ours {
             "cpu.loop1e6" => guest::cpu("loop(1000000)"),
             "waiting.100" => library::waiting(self, 100),
             "waiting.10000" => library::waiting(self, 10_000),
-            other => Err(format!("there is no row {other}")),
+            other => match other.strip_prefix("neutron.") {
+                Some(row) => neutron::measure(self, row),
+                None => Err(format!("there is no row {other}")),
+            },
         }
     }
 

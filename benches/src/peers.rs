@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::{
     measure::{Measure, Outcome},
     process,
-    rows::{DBOS, FLOOR_SQLITE, LANGGRAPH, PHOTON, QUICKJS_WASI, RESTATE},
+    rows::{CPYTHON, DBOS, FLOOR_SQLITE, LANGGRAPH, LUA, PHOTON, QUICKJS_WASI, RESTATE},
 };
 
 /// No peer needs longer than this for one group of rows.
@@ -77,6 +77,8 @@ impl Peers {
             DBOS => ("dbos", "dbos_steps.py"),
             LANGGRAPH => ("langgraph", "langgraph_steps.py"),
             FLOOR_SQLITE => ("sqlite3", "sqlite_floor.py"),
+            CPYTHON => ("python", "neutron_rows.py"),
+            LUA => ("lua5.4", "neutron_rows.lua"),
             other => return Err(format!("{other} has no program")),
         };
         let needed = match peer {
@@ -86,9 +88,10 @@ impl Peers {
         if let Some(why) = needed.iter().find_map(|package| self.missing.get(*package)) {
             return Err(format!("could not be installed: {why}"));
         }
-        let mut command = match program.ends_with(".py") {
-            true => Command::new(self.python()),
-            false => Command::new("node"),
+        let mut command = match program.rsplit('.').next() {
+            Some("py") => Command::new(self.python()),
+            Some("lua") => Command::new("lua5.4"),
+            _ => Command::new("node"),
         };
         command.arg(self.folder.join(program)).args(args).current_dir(&self.scratch);
         // Nobody is to be told that a benchmark runs, and nothing is to be loaded from elsewhere.

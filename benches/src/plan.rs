@@ -12,7 +12,8 @@ use crate::{
     process,
     results::Results,
     rows::{
-        DBOS, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, NATIVE, NODE, PHOTON, QUICKJS_WASI, RESTATE, ROWS, Row,
+        self, CPYTHON, DBOS, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, LUA, NATIVE, NODE, PHOTON, QUICKJS_WASI,
+        RESTATE, ROWS, Row,
     },
 };
 
@@ -40,7 +41,8 @@ impl Plan<'_> {
                 self.ours(group);
                 self.peer(QUICKJS_WASI, group, &["start"]);
                 self.results.peer("start.vm", NATIVE, None, native::start());
-                self.results.peer("start.process", NODE, None, node());
+                let node = whole(Command::new("node").args(["-e", "console.log(1)"]));
+                self.results.peer("start.process", NODE, None, node);
             }
             "steps" => {
                 self.ours(group);
@@ -71,6 +73,16 @@ impl Plan<'_> {
                 self.ours(group);
                 self.peer(PHOTON, group, &["list", &runs.to_string_lossy()]);
                 let _ = fs::remove_dir_all(&self.ours.photon_home);
+            }
+            "neutron" => {
+                self.ours(group);
+                self.peer(CPYTHON, group, &[&scratch]);
+                self.peer(LUA, group, &[]);
+                let python = whole(Command::new(self.peers.python()).args(["-c", "print('hello')"]));
+                self.results.peer("neutron.process", CPYTHON, None, python);
+                let lua = whole(Command::new("lua5.4").args(["-e", "print('hello')"]));
+                self.results.peer("neutron.process", LUA, None, lua);
+                self.results.mean("neutron.mean", &rows::speed_of_neutron());
             }
             _ => self.ours(group),
         }
@@ -160,9 +172,8 @@ impl Plan<'_> {
     }
 }
 
-/// What a whole process costs on node.
-fn node() -> Outcome {
-    let once = |_| process::run(Command::new("node").args(["-e", "console.log(1)"]), Duration::from_secs(10));
-    let done: Result<Vec<_>, _> = (0..10).map(once).collect();
+/// What a whole process costs.
+fn whole(command: &mut Command) -> Outcome {
+    let done: Result<Vec<_>, _> = (0..10).map(|_| process::run(command, Duration::from_secs(10))).collect();
     Ok(median(&done?.iter().map(|done| done.time).collect::<Vec<_>>()))
 }

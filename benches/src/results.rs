@@ -49,6 +49,17 @@ impl Results {
         self.peers.entry(row).or_default().push(PeerValue { peer, label, outcome });
     }
 
+    /// Notes the geometric mean of rows as a row of its own: ours, and of every peer that has them all.
+    pub fn mean(&mut self, row: &'static str, of: &[&Row]) {
+        let ours: Option<Vec<_>> = of.iter().map(|row| self.our_outcome(row).as_ref().ok().copied()).collect();
+        self.ours(row, geometric(ours));
+        let peers = of.first().map_or(&[][..], |row| row.peers);
+        for peer in peers {
+            let values = of.iter().map(|row| self.peer_measure(row.id, peer)).collect();
+            self.peer(row, peer, None, geometric(values));
+        }
+    }
+
     /// Our own value.
     pub fn our_outcome(&self, row: &Row) -> &Outcome {
         static NONE: std::sync::OnceLock<Outcome> = std::sync::OnceLock::new();
@@ -138,6 +149,12 @@ impl Results {
     }
 }
 
+fn geometric(values: Option<Vec<Measure>>) -> Outcome {
+    let values = values.filter(|values| !values.is_empty()).ok_or("a row is missing")?;
+    let logs: f64 = values.iter().map(|measure| measure.value.ln()).sum();
+    Ok(Measure { value: (logs / values.len() as f64).exp(), unit: values[0].unit })
+}
+
 fn best(values: impl Iterator<Item = Measure>) -> Option<Measure> {
     values.reduce(|a, b| if b.better_than(a) > 1.0 { b } else { a })
 }
@@ -196,6 +213,19 @@ mod tests {
         results.ours("start.process", Ok(Measure::seconds(0.01)));
         assert_eq!(results.verdict(row("steps.disk")).met, ["?"]);
         assert_eq!(results.verdict(row("start.process")).met, ["yes"]);
+    }
+
+    #[test]
+    fn a_mean_needs_all_its_rows() {
+        let (a, b) = (row("neutron.fib"), row("neutron.loop"));
+        let mut results = Results::default();
+        results.ours(a.id, Ok(Measure::seconds(2.0)));
+        results.mean("neutron.mean", &[a, b]);
+        assert!(results.our_outcome(row("neutron.mean")).is_err());
+        results.ours(b.id, Ok(Measure::seconds(8.0)));
+        results.mean("neutron.mean", &[a, b]);
+        let mean = results.our_outcome(row("neutron.mean")).clone().expect("both rows are there");
+        assert!((mean.value - 4.0).abs() < 1e-9);
     }
 
     #[test]

@@ -56,6 +56,10 @@ pub const RESTATE: &str = "Restate";
 pub const DBOS: &str = "DBOS + SQLite";
 /// LangGraph on SQLite.
 pub const LANGGRAPH: &str = "LangGraph + SqliteSaver";
+/// The reference implementation of Python.
+pub const CPYTHON: &str = "CPython";
+/// The reference implementation of Lua.
+pub const LUA: &str = "Lua 5.4";
 /// Node itself.
 pub const NODE: &str = "node -e";
 
@@ -183,6 +187,63 @@ pub const ROWS: &[Row] = &[
         aims: &[Aim::AtMost(2.0, Ref::Peer(NATIVE))],
     },
     Row {
+        id: "neutron.start",
+        what: "Neutron: a line compiled and run by a new machine, in process",
+        fsync: NOT_CONCERNED,
+        peers: &[],
+        aims: &[],
+    },
+    Row {
+        id: "neutron.process",
+        what: "Neutron: `quicksave run hello.nt`, whole process",
+        fsync: NO_SYNC,
+        peers: &[CPYTHON, LUA],
+        aims: &[Aim::Under(seconds(3e-3))],
+    },
+    neutron("neutron.fib", "Neutron: fib(30)", &[FASTER, Aim::Better(1.64, Ref::Peer(CPYTHON))]),
+    neutron("neutron.loop", "Neutron: loop of 10⁷ steps", &[FASTER, Aim::Better(3.98, Ref::Peer(CPYTHON))]),
+    neutron("neutron.methods", "Neutron: 2·10⁶ calls of methods", &[FASTER]),
+    neutron("neutron.closures", "Neutron: 10⁵ closures, 10⁶ calls", &[FASTER]),
+    neutron("neutron.strings", "Neutron: strings appended, joined, made of numbers", &[FASTER]),
+    neutron("neutron.arrays", "Neutron: array of 10⁶, pushed and read", &[FASTER]),
+    neutron("neutron.dictionary", "Neutron: dictionary of 3·10⁵ keys, written and read", &[FASTER]),
+    neutron("neutron.sieve", "Neutron: primes below 10⁶", &[FASTER]),
+    neutron("neutron.nbody", "Neutron: 5 bodies, 20,000 steps", &[FASTER]),
+    neutron("neutron.mandelbrot", "Neutron: Mandelbrot set, 200 × 200 points", &[FASTER]),
+    neutron("neutron.trees", "Neutron: binary trees of depth 14", &[FASTER]),
+    neutron("neutron.mean", "Neutron: geometric mean from fib to trees", &[Aim::Better(3.0, Ref::Peer(CPYTHON))]),
+    pickled("neutron.save.1000", "Neutron: checkpoint of 10³ numbers", NO_SYNC, &[FASTER]),
+    pickled("neutron.save.100000", "Neutron: checkpoint of 10⁵ numbers", NO_SYNC, &[FASTER]),
+    pickled(
+        "neutron.save.1000000",
+        "Neutron: checkpoint of 10⁶ numbers",
+        NO_SYNC,
+        &[FASTER, Aim::Under(seconds(15e-3))],
+    ),
+    pickled("neutron.save.dictionary", "Neutron: checkpoint of a dictionary of 10⁵ strings", NO_SYNC, &[FASTER]),
+    pickled("neutron.save.instances", "Neutron: checkpoint of 10⁵ instances", NO_SYNC, &[FASTER]),
+    pickled("neutron.checkpoint.1000", "Neutron: synced checkpoint of 10³ numbers", SYNC_EACH, &[FASTER]),
+    pickled("neutron.checkpoint.100000", "Neutron: synced checkpoint of 10⁵ numbers", SYNC_EACH, &[FASTER]),
+    pickled("neutron.checkpoint.1000000", "Neutron: synced checkpoint of 10⁶ numbers", SYNC_EACH, &[FASTER]),
+    pickled(
+        "neutron.checkpoint.dictionary",
+        "Neutron: synced checkpoint of a dictionary of 10⁵ strings",
+        SYNC_EACH,
+        &[FASTER],
+    ),
+    pickled("neutron.checkpoint.instances", "Neutron: synced checkpoint of 10⁵ instances", SYNC_EACH, &[FASTER]),
+    pickled("neutron.resume.1000", "Neutron: resume of 10³ numbers", NOT_CONCERNED, &[FASTER]),
+    pickled("neutron.resume.100000", "Neutron: resume of 10⁵ numbers", NOT_CONCERNED, &[FASTER]),
+    pickled("neutron.resume.1000000", "Neutron: resume of 10⁶ numbers", NOT_CONCERNED, &[FASTER]),
+    pickled("neutron.resume.dictionary", "Neutron: resume of a dictionary of 10⁵ strings", NOT_CONCERNED, &[FASTER]),
+    pickled("neutron.resume.instances", "Neutron: resume of 10⁵ instances", NOT_CONCERNED, &[FASTER]),
+    pickled(
+        "neutron.size.1000000",
+        "Neutron: size of a checkpoint of 10⁶ numbers",
+        NOT_CONCERNED,
+        &[Aim::Under(Measure { value: 8_100_000.0, unit: crate::measure::Unit::Bytes })],
+    ),
+    Row {
         id: "waiting.100",
         what: "memory of the process with 100 waiting runs, evicted",
         fsync: NOT_CONCERNED,
@@ -198,6 +259,18 @@ pub const ROWS: &[Row] = &[
     },
 ];
 
+/// Not slower than CPython.
+const FASTER: Aim = Aim::Better(1.0, Ref::Peer(CPYTHON));
+const SYNC_EACH: &str = "each checkpoint";
+
+const fn neutron(id: &'static str, what: &'static str, aims: &'static [Aim]) -> Row {
+    Row { id, what, fsync: NOT_CONCERNED, peers: &[CPYTHON, LUA], aims }
+}
+
+const fn pickled(id: &'static str, what: &'static str, fsync: &'static str, aims: &'static [Aim]) -> Row {
+    Row { id, what, fsync, peers: &[CPYTHON], aims }
+}
+
 const fn resume(id: &'static str, what: &'static str, aims: &'static [Aim]) -> Row {
     Row { id, what, fsync: NOT_CONCERNED, peers: &[PHOTON], aims }
 }
@@ -210,13 +283,19 @@ impl Row {
 
     /// Whether the disk's speed decides it.
     pub fn synced(&self) -> bool {
-        matches!(self.fsync, SYNC | SHARED)
+        matches!(self.fsync, SYNC | SHARED | SYNC_EACH)
     }
 
     /// Whether this name is a floor: something no durable system can go below.
     pub fn is_floor(peer: &str) -> bool {
         peer.starts_with("floor:")
     }
+}
+
+/// The rows whose geometric mean is `neutron.mean`.
+pub fn speed_of_neutron() -> Vec<&'static Row> {
+    let of_group = ROWS.iter().filter(|row| row.group() == "neutron");
+    of_group.skip_while(|row| row.id != "neutron.fib").take_while(|row| row.id != "neutron.mean").collect()
 }
 
 /// The groups, in order.
