@@ -129,13 +129,14 @@ pub(super) async fn migrate(client: &Client) -> Result<(), StoreError> {
         let schema = schema.clone();
         async move {
             // Most often all is there, and nobody has to wait for anybody.
-            let found = "SELECT to_regclass($1::text) IS NOT NULL";
-            let table = format!("{schema}.format");
-            if !connection.query_one(found, &[&table]).await?.get::<_, bool>(0) {
+            // (`to_regclass` would answer from a cache that a lock does not renew.)
+            let found =
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'format')";
+            if !connection.query_one(found, &[&schema]).await?.get::<_, bool>(0) {
                 let transaction = connection.transaction().await?;
                 let lock = "SELECT pg_advisory_xact_lock(hashtextextended('quicksave tables ' || $1, 0))";
                 transaction.execute(lock, &[&schema]).await?;
-                if !transaction.query_one(found, &[&table]).await?.get::<_, bool>(0) {
+                if !transaction.query_one(found, &[&schema]).await?.get::<_, bool>(0) {
                     transaction.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}; {SCHEMA}")).await?;
                 }
                 transaction.commit().await?;
