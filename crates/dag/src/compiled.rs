@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::document::{
-    Combine, Dag, ERROR, FAN_OUT_PORTS, FanIn, Kind, Mapping, Placement, Problem, Problems, Retry, SUCCESS, cursor_name,
+    Combine, Dag, ERROR, FAN_OUT_PORTS, FanIn, Kind, Mapping, Placement, Problem, Problems, Retry, SUCCESS,
+    member_names,
 };
 use crate::limits;
 
@@ -411,7 +412,7 @@ impl Build<'_> {
         if self.compiled.sites.len() + names.len() > limits::SITES {
             return self.too_many();
         }
-        let members = names.iter().map(|name| {
+        let members = names.iter().zip(member_names(names)).map(|(name, shown)| {
             let single;
             let placement = match dag.placement(name) {
                 Some(placement) => placement,
@@ -427,7 +428,7 @@ impl Build<'_> {
                     &single
                 }
             };
-            let member = self.site(placement, &cursor_name(name), flow, site, &prefix);
+            let member = self.site(placement, &shown, flow, site, &prefix);
             // What the group says holds for members that say nothing.
             let slot = &mut self.compiled.sites[member as usize];
             slot.timeout_ms = placement.timeout_ms.or(group.timeout_ms).unwrap_or(0);

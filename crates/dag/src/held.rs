@@ -32,6 +32,14 @@ impl Held {
         Self { root: state, flows: BTreeMap::new(), views: BTreeMap::new(), results: BTreeMap::new() }
     }
 
+    /// Whether everything that is held has a place in the DAG: to be asked of what was read from outside.
+    pub fn fits(&self, dag: &Compiled) -> bool {
+        let (flows, sites) = (dag.flows().len() as u32, dag.sites().len() as u32);
+        self.flows.keys().all(|flow| (1..flows).contains(flow))
+            && self.views.keys().all(|site| *site < sites)
+            && self.results.keys().all(|site| *site < sites)
+    }
+
     /// The outermost state.
     pub fn state(&self) -> &Value {
         &self.root

@@ -10,6 +10,7 @@
 mod bytes;
 mod compiled;
 pub mod document;
+pub mod guest;
 mod held;
 pub mod limits;
 mod machine;

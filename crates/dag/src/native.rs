@@ -76,6 +76,7 @@ pub enum RunError {
 pub type Outcome = Result<&'static str, NodeError>;
 type Run<S> = Arc<dyn Fn(&mut S, &Context<'_>) -> Outcome + Send + Sync>;
 type Count<S> = Arc<dyn Fn(&S) -> usize + Send + Sync>;
+type Hook<'d> = Box<dyn FnMut(&Compiled, &Action) + 'd>;
 type Choose<S> = Arc<dyn Fn(&mut S, &[(&str, bool)]) -> &'static str + Send + Sync>;
 
 /// The closures of a placement.
@@ -296,7 +297,7 @@ pub struct Running<'d, S, C: Clock = NoTime> {
     queue: VecDeque<(Call, u32, Role)>,
     timers: Vec<(u64, Call)>,
     out: Vec<Action>,
-    hooks: Option<Box<dyn FnMut(&Compiled, &Action) + 'd>>,
+    hooks: Option<Hook<'d>>,
     error: String,
 }
 

@@ -11,7 +11,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub use names::{Reference, cursor_name};
+pub use names::Reference;
+pub(crate) use names::member_names;
 pub use read::{Checked, Ports};
 
 /// The port of a node that went well.

@@ -37,9 +37,19 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// The name by which a member that is a reference stands in cursors: `/` separates the names of a cursor.
-pub fn cursor_name(reference: &str) -> String {
-    reference.replace('/', "∕")
+/// The names by which members that are references stand in cursors: of a file's function its name, if no other member
+/// has it; otherwise the whole reference, with another stroke for `/`, which separates the names of a cursor.
+pub(crate) fn member_names(members: &[String]) -> Vec<String> {
+    let short = |member: &str| match Reference::parse(member) {
+        Reference::File { name: Some(name), .. } if !name.contains('/') => name.to_owned(),
+        _ => member.replace('/', "∕"),
+    };
+    let names: Vec<String> = members.iter().map(|member| short(member)).collect();
+    let full = |(member, name): (&String, &String)| match names.iter().filter(|other| *other == name).count() {
+        1 => name.clone(),
+        _ => member.replace('/', "∕"),
+    };
+    members.iter().zip(&names).map(full).collect()
 }
 
 /// What is wrong with a reference to a node.

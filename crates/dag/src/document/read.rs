@@ -266,7 +266,7 @@ impl Reader {
                 None
             }
         };
-        let combine = self.sound(object, "combine", name_fault).map(|combine| match combine.as_str() {
+        let combine = self.sound(object, "combine", reference_fault).map(|combine| match combine.as_str() {
             "all-success" => Combine::AllSuccess,
             "any-success" => Combine::AnySuccess,
             "collect" => Combine::Collect,

@@ -380,6 +380,11 @@ impl Machine {
         }
     }
 
+    /// Draws the chance in delays from another seed from here on.
+    pub fn reseed(&mut self, seed: u64) {
+        self.random = seed;
+    }
+
     /// Keeps no history, for drivers that collect it from `NodeEnd`: the state then does not grow with cycles.
     pub fn without_history(mut self) -> Self {
         self.keep_history = false;

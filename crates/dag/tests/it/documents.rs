@@ -171,7 +171,7 @@ fn all_faults_are_reported_at_once() {
         &[
             "version: must be a string, not a number",
             "nodes[0].node: must be a string, not a number",
-            "nodes[1].combine: is empty; give it a name",
+            "nodes[1].combine: is empty; name a node, a file's export (./nodes.ts#name), shell:COMMAND or an http URL",
             "nodes[2].timeoutMs: must be a whole number from 1 to 31622400000, not 0",
         ],
     );

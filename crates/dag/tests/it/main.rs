@@ -2,6 +2,7 @@
 
 mod documents;
 mod flows;
+mod guest;
 mod hostile;
 mod random;
 mod rules;
