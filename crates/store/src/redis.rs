@@ -91,7 +91,7 @@ impl RedisStore {
             url.into_connection_info().map_err(|error| bad(format!("its address is none: {}", error.category())));
         let info = info?;
         let settings = info.redis_settings();
-        let secrets = Secrets::new([settings.password(), settings.username()].into_iter().flatten());
+        let secrets = Secrets::new(settings.password());
         let place = format!("{}/{}", info.addr(), settings.db());
         if options.prefix.is_empty() || options.prefix.contains('~') {
             return Err(bad("its prefix has to have a letter or more, and no '~'".into()));

@@ -7,6 +7,10 @@ use ::redis::{InfoDict, Value, cmd};
 use super::{Connection, Failure, Inner};
 use crate::{Durability, StoreError};
 
+/// What a server that does not know `WAITAOF` has to be set to.
+const SETTINGS: [(&str, &str); 3] =
+    [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
+
 impl Inner {
     /// Whether a durable save has to wait for the server's disk.
     pub(super) fn waits(&self, durable: bool) -> bool {
@@ -31,45 +35,39 @@ impl Inner {
 
     /// That a durable save can be kept, before it is done.
     pub(super) async fn check_disk(&self, connection: &mut Connection) -> Result<(), Failure> {
-        if self.knows_waitaof(connection).await? {
+        if connection.waits_for_disk != Some(false) && self.knows_waitaof(connection).await? {
             let info: InfoDict = cmd("INFO").arg("persistence").query_async(&mut connection.wire).await?;
-            return match info.get::<u8>("aof_enabled") {
-                Some(1) => Ok(()),
-                _ => Err(self.refuse("it keeps no log of what is written; set appendonly yes")),
-            };
+            if info.get::<u8>("aof_enabled") != Some(1) {
+                return Err(self.refuse("it keeps no log of what is written; set appendonly yes"));
+            }
+            connection.waits_for_disk = Some(true);
+            return Ok(());
         }
-        for (setting, wanted) in [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")]
-        {
-            let found = cmd("CONFIG").arg("GET").arg(setting).query_async(&mut connection.wire).await;
-            let found: HashMap<String, String> = match found {
-                Ok(found) => found,
-                Err(error) if super::failure::ends_connection(&error) => return Err(error.into()),
-                Err(_) => {
-                    return Err(self.refuse("it is older than 7.2 and does not show its settings (CONFIG GET)"));
-                }
-            };
-            match found.get(setting) {
-                Some(found) if found == wanted => {}
-                found => {
-                    let found = found.map_or("unknown", String::as_str);
-                    return Err(self.refuse(&format!("{setting} is {found}; a server older than 7.2 needs {wanted}")));
-                }
+        connection.waits_for_disk = Some(false);
+        let mut settings = ::redis::pipe();
+        for (setting, _) in SETTINGS {
+            settings.cmd("CONFIG").arg("GET").arg(setting);
+        }
+        let found = match settings.query_async::<Vec<HashMap<String, String>>>(&mut connection.wire).await {
+            Ok(found) => found,
+            Err(error) if super::failure::ends_connection(&error) => return Err(error.into()),
+            Err(_) => return Err(self.refuse("it is older than 7.2 and does not show its settings (CONFIG GET)")),
+        };
+        for ((setting, wanted), found) in SETTINGS.into_iter().zip(found) {
+            let found = found.get(setting).map_or("unknown", String::as_str);
+            if found != wanted {
+                return Err(self.refuse(&format!("{setting} is {found}; a server older than 7.2 needs {wanted}")));
             }
         }
         Ok(())
     }
 
     async fn knows_waitaof(&self, connection: &mut Connection) -> Result<bool, Failure> {
-        if let Some(known) = connection.waits_for_disk {
-            return Ok(known);
+        match cmd("COMMAND").arg("INFO").arg("WAITAOF").query_async(&mut connection.wire).await {
+            Ok(Value::Array(commands)) => Ok(commands.iter().any(|command| !matches!(command, Value::Nil))),
+            Err(error) if super::failure::ends_connection(&error) => Err(error.into()),
+            _ => Ok(false),
         }
-        let known = match cmd("COMMAND").arg("INFO").arg("WAITAOF").query_async(&mut connection.wire).await {
-            Ok(Value::Array(commands)) => commands.iter().any(|command| !matches!(command, Value::Nil)),
-            Err(error) if super::failure::ends_connection(&error) => return Err(error.into()),
-            _ => false,
-        };
-        connection.waits_for_disk = Some(known);
-        Ok(known)
     }
 
     /// Waits until everything that was written on this connection is on the server's disk.

@@ -5,17 +5,18 @@ use std::{error::Error, io, sync::Arc};
 use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 use zeroize::Zeroizing;
 
-/// Texts that no error may show.
-pub(super) struct Secrets(Vec<Zeroizing<String>>);
+/// What no error may show.
+pub(super) struct Secrets(Option<Zeroizing<String>>);
 
 impl Secrets {
-    pub(super) fn new<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        Self(texts.filter(|text| !text.is_empty()).map(|text| Zeroizing::new(text.to_owned())).collect())
+    pub(super) fn new(password: Option<&str>) -> Self {
+        // One of a few letters may be anywhere by chance, and would only spoil the text.
+        Self(password.filter(|password| password.len() > 3).map(|password| Zeroizing::new(password.to_owned())))
     }
 
     /// `text` without them. Servers and libraries show none that we know of; this is for those that we do not know.
     pub(super) fn hide(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+        self.0.as_ref().map_or_else(|| text.to_owned(), |password| text.replace(password.as_str(), "…"))
     }
 }
 

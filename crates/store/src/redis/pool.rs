@@ -33,7 +33,7 @@ struct Open {
 pub(super) struct Connection {
     /// For commands.
     pub(super) wire: MultiplexedConnection,
-    /// Whether its server knows `WAITAOF`, once that was asked.
+    /// Whether to wait by `WAITAOF`, once its server was found to know it, and to keep a log.
     pub(super) waits_for_disk: Option<bool>,
     free: Arc<Free>,
     _permit: Option<OwnedSemaphorePermit>,

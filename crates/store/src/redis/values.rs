@@ -92,7 +92,8 @@ fn millis(time: Duration) -> u64 {
 impl Inner {
     pub(super) async fn save(&self, connection: &mut Connection, save: &Save<'_>) -> Result<Version, Failure> {
         let waits = self.waits(save.how.durable);
-        if waits {
+        // A server that knows WAITAOF says itself if it cannot keep it any more.
+        if waits && connection.waits_for_disk != Some(true) {
             self.check_disk(connection).await?;
         }
         let gathered = match save.chunks() {

@@ -106,8 +106,8 @@ impl Client {
         self.credentials.as_ref()
     }
 
-    /// Sends a request until it is answered, and no retry helps. Gives back successes, and refusals that mean something
-    /// to the caller: 404 (but not for a bucket) and 412.
+    /// Sends a request until it is answered, or no retry helps. Gives back successes, and refusals that mean something
+    /// to the caller: 412, and 404 for an object or an upload.
     pub(super) async fn send<'a, A: S3Action<'a>>(
         &'a self,
         what: &str,
@@ -119,7 +119,7 @@ impl Client {
         let mut backoff = Backoff::new(self.patience);
         loop {
             let error = match self.send_once(method.clone(), action(), headers, body).await {
-                Ok(answer) => match self.judge(answer) {
+                Ok(answer) => match judge(&method, answer) {
                     Ok(answer) => return Ok(answer),
                     Err(source) => source,
                 },
@@ -151,23 +151,21 @@ impl Client {
         let (status, headers) = (answer.status(), answer.headers().clone());
         Ok(Answer { status, headers, body: answer.bytes().await? })
     }
+}
 
-    fn judge(&self, answer: Answer) -> Result<Answer, io::Error> {
-        let code = answer.code();
-        let code = code.as_deref().unwrap_or_default();
-        let status = answer.status.as_u16();
-        if answer.status.is_success() && !(code.is_empty() || !answer.body.starts_with(b"<")) {
-            // An error may come after a success was announced, when the work takes long.
-            if element(&answer.body, "Error").is_some() || answer.body.windows(7).any(|part| part == b"<Error>") {
-                return Err(refusal(&answer, 500));
-            }
-        }
-        match (status, code) {
-            (200..=299, _) | (412, _) => Ok(answer),
-            (404, "NoSuchBucket") => Err(refusal(&answer, status)),
-            (404, _) => Ok(answer),
-            _ => Err(refusal(&answer, status)),
-        }
+/// Whether the caller wants to see the answer, or it is an error.
+fn judge(method: &Method, answer: Answer) -> Result<Answer, io::Error> {
+    // What was asked for with GET may look like an error, and is none.
+    let may_fail_late = method == Method::POST && answer.body.windows(7).any(|part| part == b"<Error>");
+    let status = answer.status.as_u16();
+    match status {
+        // An error may come after a success was announced, when the work takes long.
+        200..=299 if may_fail_late => Err(refusal(&answer, 500)),
+        200..=299 | 412 => Ok(answer),
+        // To HEAD there is no code. Without one, another answer may be anybody's: that of a wrong address, for one.
+        404 if method == Method::HEAD => Ok(answer),
+        404 if matches!(answer.code().as_deref(), Some("NoSuchKey" | "NoSuchUpload")) => Ok(answer),
+        _ => Err(refusal(&answer, status)),
     }
 }
 
@@ -187,6 +185,7 @@ fn refusal(answer: &Answer, status: u16) -> io::Error {
             (io::ErrorKind::InvalidInput, "; the bucket is in another region: give it")
         }
         (401 | 403, _) => (io::ErrorKind::PermissionDenied, "; look at the credentials and the rights they give"),
+        (404, _) => (io::ErrorKind::NotFound, "; look at the service's address"),
         (501, _) => (io::ErrorKind::Unsupported, "; the service does not support this request"),
         (408 | 429 | 500..=599, _) => (io::ErrorKind::ResourceBusy, ""),
         _ => (io::ErrorKind::Other, ""),

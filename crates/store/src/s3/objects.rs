@@ -81,9 +81,14 @@ impl Object {
     fn of(answer: &Answer) -> Option<Self> {
         let meta = |name: &str| answer.header(&format!("{META}{name}")).map(str::to_owned);
         let expires = meta("expires").and_then(|expires| expires.parse().ok());
-        let etag = answer.header("etag")?.to_owned();
+        let etag = quoted(answer.header("etag")?);
         Some(Self { etag, expires, write: meta("write"), blake3: meta("blake3") })
     }
+}
+
+/// An ETag in one form: some services leave its quotes out here or there.
+pub(super) fn quoted(etag: &str) -> String {
+    if etag.starts_with("W/") { etag.to_owned() } else { format!("\"{}\"", etag.trim_matches('"')) }
 }
 
 /// A part of a listing.
@@ -123,7 +128,7 @@ impl Inner {
             return Ok(None);
         }
         match answer.header("etag") {
-            Some(etag) => Ok(Some(etag.to_owned())),
+            Some(etag) => Ok(Some(quoted(etag))),
             None => Err(self.failed(what, io::ErrorKind::InvalidData, "the service gave no ETag for what it stored")),
         }
     }

@@ -11,7 +11,7 @@ use rusty_s3::actions::{
 
 use super::{
     Inner,
-    objects::{Condition, Put, content_md5},
+    objects::{Condition, Put, content_md5, quoted},
 };
 use crate::StoreError;
 
@@ -94,7 +94,7 @@ impl Inner {
         let done = CompleteMultipartUploadResponse::parse(&text).map_err(|error| {
             self.failed(what, io::ErrorKind::InvalidData, format!("unclear answer to the end of an upload: {error}"))
         })?;
-        Ok(Some(done.etag().to_owned()))
+        Ok(Some(quoted(done.etag())))
     }
 
     /// The upload is not there, or its condition does not hold: it may have been ended by a try whose answer was lost.

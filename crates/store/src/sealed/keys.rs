@@ -91,7 +91,7 @@ impl KeyRing {
         Self::parse(&text, &source)
     }
 
-    /// Reads keys from the environment variable `name`.
+    /// Reads keys from the environment variable `name`. Processes that this one starts may see it too: a file is safer.
     pub fn from_env(name: &str) -> Result<Self, StoreError> {
         let source = format!("environment variable {name}");
         match std::env::var(name) {

@@ -125,7 +125,7 @@ fn keys_that_do_not_fit_are_told() {
 fn keys_are_read_from_text_and_files() {
     let ring = KeyRing::parse(&format!("# the new one\n {TWO} # since May\n\n{ONE},"), "x").unwrap();
     assert_eq!(ring.current_id(), keys(TWO).unwrap().current_id());
-    assert_eq!(format!("{ring:?}"), format!("[{}, {}]", ring.current_id(), keys(ONE).unwrap().current_id()));
+    assert_eq!(format!("{ring:?}"), format!("{:?}", [ring.current_id(), keys(ONE).unwrap().current_id()]));
     let short = &ONE[..62];
     for bad in ["", "# nothing", short, &format!("{short}xy"), &TWO[1..], &format!("{ONE} {ONE}"), "é"] {
         let text = cause(KeyRing::parse(bad, "the text"));
