@@ -1,5 +1,5 @@
 # The commands of README.md. Everything is built with the release profile, so that the heavy crates are built once.
-.PHONY: demo test build deps fmt lint doc unit interop bench
+.PHONY: demo test build deps fmt lint doc unit interop bench fuzz
 
 build: deps
 	cargo build --release -p quicksave-cli
@@ -37,3 +37,7 @@ interop:
 # Ours and the peers in one run; `make bench WRITE=1` also writes docs/benchmarks.md.
 bench: deps
 	benches/run $(if $(WRITE),--write)
+
+# Coverage-guided fuzzing of Neutron; `make fuzz SECONDS_EACH=600` for ten minutes with each target.
+fuzz:
+	SECONDS_EACH=$(or $(SECONDS_EACH),60) fuzz/run

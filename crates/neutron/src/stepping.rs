@@ -5,9 +5,24 @@ use std::sync::Arc;
 use run::limits::Limits;
 use run::{Code, Outcome, Port, Stop, TurnEnd, Wake};
 
+use crate::code::{FieldKind, Op};
 use crate::load;
+use crate::modules;
 use crate::snapshot::{self, BadSnapshot};
 use crate::vm::{End, Vm};
+
+/// Number, name and fields of every instruction, as the document of the format lists them.
+pub fn instructions() -> Vec<(u8, &'static str, String)> {
+    let fields = |fields: &[(&str, FieldKind)]| {
+        fields.iter().map(|(name, kind)| format!("{name}: {kind:?}")).collect::<Vec<_>>().join(", ")
+    };
+    Op::NAMES.iter().map(|(number, name, f)| (*number, *name, fields(f))).collect()
+}
+
+/// Everything that the standard modules have, as `module.name`, and every method, as `string.name` and the like.
+pub fn library() -> Vec<String> {
+    modules::everything()
+}
 
 /// A program that can be stopped at every boundary between two instructions.
 pub struct Stepper {
@@ -54,6 +69,12 @@ impl Stepper {
     /// Instructions until it stops.
     pub fn left(&self) -> u64 {
         self.vm.steps.saturating_sub(1)
+    }
+
+    /// The number of the instruction that is next, while a task runs.
+    pub fn next_instruction(&self) -> Option<u8> {
+        let frame = self.vm.task.frames.last()?;
+        Some(self.vm.function_of(frame).ops.get(frame.pc as usize)?.encode()[0])
     }
 
     /// Begins. `None`: stopped by the limit.

@@ -51,8 +51,7 @@ macro_rules! ops {
         }
 
         impl Op {
-            /// Number and name of every instruction, for the test that compares them with the document.
-            #[cfg(test)]
+            /// Number, name and fields of every instruction, for the tests that compare them with the document.
             pub const NAMES: &'static [(u8, &'static str, &'static [(&'static str, FieldKind)])] =
                 &[$( ($number, stringify!($name), &[$( (stringify!($field), FieldKind::$kind) ),*]) ),*];
 

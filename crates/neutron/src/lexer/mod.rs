@@ -26,12 +26,14 @@ pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
     nesting: usize,
+    /// The rest is not looked at, so that nothing in it is reported to be missing.
+    stopped: bool,
     problems: Vec<Problem>,
 }
 
 /// The tokens of a text, the last of which is `Tok::End`, and what was wrong with it.
 pub(crate) fn tokens(text: &str) -> (Vec<Token>, Vec<Problem>) {
-    let mut lexer = Lexer { text, at: 0, nesting: 0, problems: Vec::new() };
+    let mut lexer = Lexer { text, at: 0, nesting: 0, stopped: false, problems: Vec::new() };
     if text.starts_with("#!") {
         lexer.at = text.find('\n').unwrap_or(text.len());
     }
@@ -60,11 +62,12 @@ impl<'a> Lexer<'a> {
         loop {
             self.space();
             if self.problems.len() >= MAX_PROBLEMS {
+                self.stopped = true;
                 self.at = self.text.len();
             }
             let start = self.at;
             let Some(c) = self.peek() else {
-                if let Some(opened) = opened.filter(|_| self.problems.len() < MAX_PROBLEMS) {
+                if let Some(opened) = opened.filter(|_| !self.stopped) {
                     self.at = opened + 2;
                     self.problem(opened, "this ${ is never closed").hint = Some("close it with }".into());
                     self.at = self.text.len();

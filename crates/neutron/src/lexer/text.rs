@@ -32,6 +32,7 @@ impl Lexer<'_> {
             if c == '\\' {
                 self.escape(&mut text);
                 if self.problems.len() >= super::MAX_PROBLEMS {
+                    self.stopped = true;
                     self.at = self.text.len();
                 }
             } else if self.rest().starts_with("${") {
@@ -41,6 +42,7 @@ impl Lexer<'_> {
                 let opened = self.at;
                 self.at += 2;
                 if self.nesting == MAX_NESTING {
+                    self.stopped = true;
                     self.problem(opened, "interpolations are nested too deeply").hint =
                         Some("give the inner text a name first".into());
                     self.at = self.text.len();
@@ -61,7 +63,7 @@ impl Lexer<'_> {
     }
 
     fn unclosed(&mut self, start: usize, quote: char) {
-        if self.problems.len() >= super::MAX_PROBLEMS {
+        if self.stopped {
             return;
         }
         self.at = start + 1;

@@ -218,6 +218,20 @@ pub(crate) fn members(id: u32) -> Vec<&'static str> {
     names
 }
 
+/// `module.name` for everything that programs can name, methods too.
+pub(crate) fn everything() -> Vec<String> {
+    let of = |m: &Module| members(m.id).into_iter().map(|name| format!("{}.{name}", m.name)).collect::<Vec<_>>();
+    let mut all: Vec<String> = MODULES[..USABLE].iter().flat_map(of).collect();
+    for (kind, word) in [(Kind::Text, "string"), (Kind::Array, "array"), (Kind::Bytes, "buffer")] {
+        all.extend(method_names(Some(kind)).into_iter().map(|name| format!("{word}.{name}")));
+    }
+    // The methods of arrays that are written in the language.
+    let class = LIBRARY.lines().skip_while(|l| !l.starts_with("class Array")).take_while(|l| *l != "}");
+    let methods = class.filter_map(|l| l.strip_prefix("    fun ")?.split_once('('));
+    all.extend(methods.map(|(name, _)| format!("array.{name}")));
+    all
+}
+
 fn method_tables(kind: Kind) -> &'static [usize] {
     match kind {
         Kind::Text => &[16, 20],

@@ -2,7 +2,9 @@
 
 mod boundaries;
 mod conformance;
+mod coverage;
 mod damage;
+mod document;
 mod drive;
 mod heap;
 mod hostile;

@@ -33,6 +33,7 @@ fn snapshots_of_all_releases_resume() {
     let mut world = World::new();
     let end = drive::finish(&mut *drive::load(&drive::code(SOURCE)), &mut world);
     let expected = drive::text(&world, &end);
+    crate::document::read_by_the_page(world.file("/here/c").unwrap());
     if std::env::var("NEUTRON_WRITE_SAMPLE").is_ok() {
         let name = format!("format-{}.snap", neutron::snapshot::FORMAT);
         std::fs::write(folder().join(name), world.file("/here/c").unwrap()).unwrap();
@@ -41,6 +42,7 @@ fn snapshots_of_all_releases_resume() {
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
+        crate::document::read_by_the_page(&bytes);
         let mut there = World::new();
         let end = drive::finish(&mut *drive::load_snapshot(&bytes), &mut there);
         assert_eq!(drive::text(&there, &end), expected, "{}", path.display());
