@@ -349,7 +349,7 @@ impl<'f> Graph<'f> {
     }
 }
 
-fn read_error(path: &Path, error: &io::Error) -> BundleError {
+pub(crate) fn read_error(path: &Path, error: &io::Error) -> BundleError {
     let cause = match error.kind() {
         io::ErrorKind::NotFound => "there is no such file; check the path".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder; name a file in it".to_owned(),

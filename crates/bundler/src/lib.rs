@@ -24,6 +24,7 @@ mod requests;
 mod resolve;
 mod snippet;
 mod stack;
+pub mod tools;
 
 use std::collections::BTreeMap;
 use std::path::Path;

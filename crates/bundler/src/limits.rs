@@ -13,3 +13,13 @@ pub const NESTING: usize = 1_000;
 pub const DIAGNOSTICS: usize = 50;
 /// Characters of a source line that a complaint quotes.
 pub const QUOTED_LINE: usize = 160;
+/// Steps of looking at the types of one photon.
+pub const TYPE_STEPS: usize = 200_000;
+/// Types within each other that are looked at.
+pub const TYPE_DEPTH: usize = 256;
+/// Members of one union.
+pub const TYPE_UNION: usize = 2_000;
+/// Levels of schemas within each other.
+pub const SCHEMA_DEPTH: usize = 48;
+/// Schemas within one tool's schema.
+pub const SCHEMA_NODES: usize = 20_000;

@@ -6,6 +6,7 @@ mod hostile;
 mod modules;
 mod seeds;
 mod snippets;
+mod tools;
 mod typescript;
 
 use std::path::Path;
