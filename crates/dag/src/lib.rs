@@ -15,6 +15,7 @@ mod held;
 pub mod limits;
 mod machine;
 pub mod native;
+pub mod render;
 mod retry;
 pub mod state;
 pub mod wire;

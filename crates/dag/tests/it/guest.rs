@@ -316,7 +316,8 @@ impl Run {
                 0
             }
         };
-        for entry in self.journal[from..].to_vec() {
+        for at in from..self.journal.len() {
+            let entry = self.journal[at].clone();
             self.pending.remove(&entry.n);
             self.turn(Wake::Result { n: entry.n, outcome: entry.outcome, now: entry.now });
         }
