@@ -129,14 +129,10 @@ impl SqliteStore {
         mut step: impl FnMut(&Connection, &RunId, runs::LeaseRow) -> Step<T> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, StoreError>> {
         let run = lease.run.clone();
-        let ours = lease
-            .handle
-            .downcast_ref::<Held>()
-            .filter(|held| Arc::ptr_eq(&held.inner.writer.id, &self.inner.writer.id));
+        let held = lease.handle.downcast_ref::<Held>();
         // Every handle of the same file may be used, but not another store's lease.
-        let held =
-            ours.or_else(|| lease.handle.downcast_ref::<Held>().filter(|held| held.inner.path == self.inner.path));
-        let Some(held) = held.filter(|held| held.run == run) else {
+        let here = |held: &&Held| held.inner.path == self.inner.path && held.run == run;
+        let Some(held) = held.filter(here) else {
             return ready(Err(fenced(&run, "the lease is another store's"))).boxed();
         };
         let (row, named) = (held.lease, run.clone());

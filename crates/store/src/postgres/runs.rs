@@ -60,7 +60,7 @@ pub(super) async fn acquire(
 
 pub(super) async fn release(client: &Client, row: LeaseRow) -> Result<(), StoreError> {
     let update = "UPDATE runs SET holder = NULL WHERE id = $1 AND token = $2";
-    client.execute_once("give a lease back", update, &[&row.id, &row.token]).await
+    client.execute("give a lease back", update, &[&row.id, &row.token]).await
 }
 
 pub(super) async fn owner(client: &Client, run: &RunId) -> Result<Option<Owner>, StoreError> {

@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
@@ -124,8 +124,6 @@ impl<T> Submitted<T> {
 }
 
 pub(super) struct Writer {
-    /// Tells this writer from others.
-    pub(super) id: Arc<()>,
     jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -136,7 +134,7 @@ impl Writer {
         let log = durable.then(|| Log { path: path.to_owned(), file: None });
         let thread = std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || work(db, &queue, log));
         let failed = |source| StoreError::Io { what: "cannot start the thread that writes".into(), source };
-        Ok(Self { id: Arc::new(()), jobs: Mutex::new(Some(jobs)), thread: Some(thread.map_err(failed)?) })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Some(thread.map_err(failed)?) })
     }
 
     /// Hands a step over. If `durable`, its caller hears of it once it is synced.
