@@ -20,6 +20,7 @@ mod modules;
 mod number;
 mod parser;
 mod resolve;
+mod session;
 pub mod snapshot;
 mod source;
 #[doc(hidden)]
@@ -31,5 +32,6 @@ pub use compile::Loaded;
 pub use diagnostic::{Diagnostic, Severity};
 pub use guest::{GUEST, Neutron};
 pub use load::{Checked, Loader, NoFiles, check, compile, params, resume};
+pub use session::{Input, Session, Step};
 pub use snapshot::describe;
 pub use source::{Source, Span};

@@ -54,7 +54,7 @@ pub fn compile(source: &str, file: &str, loader: &dyn Loader) -> Result<Checked,
             (source.name.clone(), Module { source: source.text.clone(), original: None, imports, map: None })
         })
         .collect();
-    let (_, diagnostics) = units.compile(false);
+    let (_, diagnostics) = units.compile(None);
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return Err(diagnostics);
     }
@@ -64,7 +64,7 @@ pub fn compile(source: &str, file: &str, loader: &dyn Loader) -> Result<Checked,
 
 /// Everything that is wrong with a program; nothing is run.
 pub fn check(source: &str, file: &str, loader: &dyn Loader) -> Vec<Diagnostic> {
-    units(file, source, loader).compile(false).1
+    units(file, source, loader).compile(None).1
 }
 
 /// The code of a run that continues from a snapshot file. The file is checked first.
@@ -90,5 +90,5 @@ pub(crate) fn from_code(code: &Code) -> Result<(Program, Vec<Diagnostic>), Guest
         let module = code.modules.get(name).ok_or("the code has no such module")?;
         Ok(Loaded { name: name.clone(), text: module.source.clone() })
     });
-    Ok(units.compile(false))
+    Ok(units.compile(None))
 }

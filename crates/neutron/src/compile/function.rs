@@ -2,7 +2,7 @@
 
 use super::builder::{Captured, FnState};
 use super::{Compiler, Place};
-use crate::ast::{Fun, Ident, Tree, Type};
+use crate::ast::{Fun, Ident, Stmt, Tree, Type};
 use crate::code::{Capture, Op, REGISTER_PARAMS};
 use crate::resolve::Use;
 use crate::source::Span;
@@ -12,16 +12,35 @@ const SPILL_FROM: usize = 180;
 
 impl Compiler<'_> {
     /// The top level of the file.
-    pub(super) fn top(&mut self, tree: &Tree) -> u32 {
+    pub(super) fn top(&mut self, tree: &Tree, inputs: Option<&[usize]>) -> u32 {
         let state = FnState::new("(top level)", self.unit, Span::default());
         self.fns.push(state);
         self.state().line = 1;
-        self.hoist_functions(&tree.body);
-        self.statements(&tree.body);
+        match inputs {
+            Some(starts) => self.inputs(&tree.body, starts),
+            None => {
+                self.hoist_functions(&tree.body);
+                self.statements(&tree.body);
+            }
+        }
         self.at(tree.end);
         self.call_main(tree);
         self.emit(Op::ReturnNil {});
         self.finish_function(Vec::new())
+    }
+
+    /// The inputs of a session, one after the other, so that what was typed later changes no function's number. The
+    /// earlier ones have run already.
+    fn inputs(&mut self, body: &[Stmt], starts: &[usize]) {
+        let skip = self.emit(Op::Jump { to: 0 });
+        for (i, start) in starts.iter().enumerate() {
+            let end = starts.get(i + 1).copied().unwrap_or(body.len());
+            if i + 1 == starts.len() {
+                self.patch(skip);
+            }
+            self.hoist_functions(&body[*start..end]);
+            self.statements(&body[*start..end]);
+        }
     }
 
     fn finish_function(&mut self, captures: Vec<Capture>) -> u32 {

@@ -81,6 +81,8 @@ pub(crate) struct Job<'a> {
     pub files: &'a HashMap<Rc<str>, u32>,
     pub is_entry: bool,
     pub unit_marks: &'a mut HashMap<u32, u32>,
+    /// In a session: the statement with which each input begins. Only the last input is run.
+    pub inputs: Option<&'a [usize]>,
 }
 
 /// Compiles a file and gives its top-level function.
@@ -106,7 +108,7 @@ pub(crate) fn compile(job: Job<'_>) -> (u32, Vec<Problem>) {
         is_entry: job.is_entry,
         unit_marks: job.unit_marks,
     };
-    let main = compiler.top(job.tree);
+    let main = compiler.top(job.tree, job.inputs);
     (main, compiler.problems)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{Job, compile};
-use crate::ast::Tree;
+use crate::ast::{StmtKind, Tree};
 use crate::code::{Global, Program, Unit};
 use crate::diagnostic::{Diagnostic, Problem, Severity};
 use crate::parser;
@@ -91,8 +91,21 @@ impl Units {
         })
     }
 
-    /// Compiles everything. `shared`: variables of the entry file are seen by what is compiled later (a REPL).
-    pub fn compile(self, shared: bool) -> (Program, Vec<Diagnostic>) {
+    /// For a session: where each input begins among the entry file's statements, given where it begins in the text. The
+    /// value of the last expression becomes the result of the last input.
+    pub fn inputs(&mut self, offsets: &[u32]) -> Vec<usize> {
+        let body = &mut self.files[1].tree.body;
+        let begins = offsets.last().copied().unwrap_or(0);
+        if let Some(last) = body.last_mut().filter(|s| s.span.start >= begins && matches!(s.kind, StmtKind::Expr(_)))
+            && let StmtKind::Expr(e) = std::mem::replace(&mut last.kind, StmtKind::Empty)
+        {
+            last.kind = StmtKind::Return(Some(e));
+        }
+        offsets.iter().map(|offset| body.partition_point(|s| s.span.start < *offset)).collect()
+    }
+
+    /// Compiles everything. `inputs`: the entry file is a session, whose variables are seen by what is typed later.
+    pub fn compile(self, inputs: Option<&[usize]>) -> (Program, Vec<Diagnostic>) {
         let mut program = Program { entry: 1, ..Program::default() };
         let mut slots: Vec<Vec<u32>> = Vec::new();
         for (unit, file) in self.files.iter().enumerate() {
@@ -110,7 +123,7 @@ impl Units {
         for (unit, mut file) in self.files.into_iter().enumerate() {
             let is_entry = unit == 1;
             let imports = |path: &str| file.uses.get(path).map(|unit| exports[*unit as usize].clone());
-            let seen_by_others = !is_entry || shared || used_entry;
+            let seen_by_others = !is_entry || inputs.is_some() || used_entry;
             let resolved = resolve::resolve(&file.tree, &mut file.names, seen_by_others, &imports);
             let mut problems = file.problems;
             let broken = problems.iter().any(|p| p.severity == Severity::Error);
@@ -123,7 +136,9 @@ impl Units {
                 resolved,
                 slots: slots[unit].clone(),
                 files: &file.uses,
-                is_entry,
+                // A session does not call `main` by itself.
+                is_entry: is_entry && inputs.is_none(),
+                inputs: inputs.filter(|_| is_entry),
                 unit_marks: &mut unit_marks,
             };
             let (main, found) = compile(job);
