@@ -159,6 +159,7 @@ impl Driven {
             beyond,
             began: cpu,
             checked: Instant::now(),
+            shown: Instant::now(),
         };
         let end = self.program.turn(wake, &mut port);
         let asked = port.asked;

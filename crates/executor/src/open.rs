@@ -249,8 +249,8 @@ impl Executor {
                 Some(Finished::Completed(values::fetch(&*self.parts.keep, run, &value).await?))
             }
             Status::Failed | Status::TimedOut => {
-                let kind = if summary.status() == Status::TimedOut { "timed_out" } else { "error" };
-                Some(Finished::Failed(run::program::ProgramError { kind: kind.into(), message, stack: summary.stack }))
+                let kind = summary.error_kind.unwrap_or_else(|| "error".into());
+                Some(Finished::Failed(run::program::ProgramError { kind, message, stack: summary.stack }))
             }
             Status::Cancelled => Some(Finished::Cancelled(message)),
             _ => None,

@@ -63,10 +63,15 @@ pub(crate) struct TurnPort<'a> {
     /// The CPU time of this thread when the turn began.
     pub began: Duration,
     pub checked: Instant,
+    /// When something was shown last.
+    pub shown: Instant,
 }
 
 /// How often a computing program's messages are looked at.
 const LOOK_AT_MESSAGES: Duration = Duration::from_millis(250);
+
+/// How long what a computing program prints may wait until it is shown.
+const SHOW_WITHIN: Duration = Duration::from_millis(50);
 
 impl TurnPort<'_> {
     fn stop<T>(&self, kind: &str, message: impl Into<String>) -> Result<T, Stop> {
@@ -155,6 +160,22 @@ impl TurnPort<'_> {
             *held = self.value(held)?.into();
         }
         Ok(asked == held)
+    }
+
+    /// Shows what was printed in this turn so far.
+    fn show(&mut self) -> Result<(), Stop> {
+        if self.asked.show.is_empty() {
+            return Ok(());
+        }
+        if let Some(log) = self.log.as_deref_mut() {
+            let synced = log.sync();
+            self.store(synced)?;
+        }
+        for effect in std::mem::take(&mut self.asked.show) {
+            self.host.show(self.run, &effect);
+        }
+        self.shown = Instant::now();
+        Ok(())
     }
 
     fn limit(&self, effect: &Effect) -> Result<(), Stop> {
@@ -302,14 +323,8 @@ impl Port for TurnPort<'_> {
             };
             self.store(written)?;
         }
-        for effect in std::mem::take(&mut self.asked.show) {
-            // A synchronous operation may take long: what was printed before it is shown before it.
-            if let Some(log) = self.log.as_deref_mut() {
-                let synced = log.sync();
-                self.store(synced)?;
-            }
-            self.host.show(self.run, &effect);
-        }
+        // A synchronous operation may take long: what was printed before it is shown before it.
+        self.show()?;
         let performed = self.host.clone().perform(context, op.clone(), args.clone());
         let outcome = blocking::wait(self.io, performed);
         if let Some(log) = self.log.as_deref_mut() {
@@ -333,6 +348,12 @@ impl Port for TurnPort<'_> {
             self.checked = now;
             let messages = self.log.as_ref().and_then(|log| log.messages().ok()).unwrap_or_default();
             self.control.look_for_cancel(&messages);
+        }
+        if self.beyond == Beyond::Live
+            && now - self.shown > SHOW_WITHIN
+            && let Err(stop) = self.show()
+        {
+            return Some(stop);
         }
         self.control.stop_reason().map(Stop)
     }

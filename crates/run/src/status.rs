@@ -93,6 +93,8 @@ pub struct Summary {
     pub error: Option<String>,
     /// Its error's stack.
     pub stack: Option<String>,
+    /// What kind of error it was (`ProgramError::kind`).
+    pub error_kind: Option<String>,
     /// Its last checkpoint.
     pub last_checkpoint: Option<Checkpoint>,
     /// What it waits for, as its driver left it.
@@ -166,6 +168,7 @@ impl Summary {
                 self.completed_at = None;
                 self.error = None;
                 self.stack = None;
+                self.error_kind = None;
             }
             Body::Return { value } => {
                 self.result = Some(value.clone());
@@ -174,6 +177,7 @@ impl Summary {
             Body::Error { message, stack, kind } => {
                 self.error = Some(message.clone());
                 self.stack.clone_from(stack);
+                self.error_kind.clone_from(kind);
                 let timed_out = kind.as_deref() == Some("timed_out");
                 self.finish(if timed_out { Status::TimedOut } else { Status::Failed }, entry.ts);
             }
