@@ -6,6 +6,8 @@
 
 pub mod answers;
 mod args;
+mod checkpoints;
+mod exec;
 mod fetch;
 mod files;
 mod gate;
@@ -18,7 +20,7 @@ mod state;
 pub use fetch::{Resolve, SystemResolver};
 pub use gate::Gate;
 pub use local::{Builder, LocalHost, Operations};
-pub use permissions::{Access, Grants, Permissions};
+pub use permissions::{Access, Checkpoints, Grants, Permissions};
 pub use process::Facts;
 pub use screen::{NoScreen, PermissionRequest, Reply, Screen};
 

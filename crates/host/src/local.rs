@@ -13,7 +13,7 @@ use crate::permissions::Permissions;
 use crate::process::Facts;
 use crate::screen::{NoScreen, Screen};
 use crate::state::States;
-use crate::{fetch, files, process, state};
+use crate::{checkpoints, exec, fetch, files, process, state};
 
 /// Operations that another crate performs, registered by the beginning of their names (`runs.`, `tools.`). Who needs
 /// permissions asks the [`Gate`] that the host was built with.
@@ -33,6 +33,7 @@ pub struct LocalHost {
     facts: Facts,
     states: States,
     fetch: Fetch,
+    checkpoints: checkpoints::Checkpoints,
     others: Vec<(String, Arc<dyn Operations>)>,
     value: usize,
 }
@@ -119,6 +120,7 @@ impl Builder {
             screen: self.screen,
             facts: self.facts.unwrap_or_else(Facts::of_this_process),
             states: States::new(self.home.join("state")),
+            checkpoints: checkpoints::Checkpoints::default(),
             others: self.others,
             value: self.value,
         }
@@ -134,13 +136,21 @@ impl Host for LocalHost {
         match op {
             "fetch" => fetch::class(args),
             "process.info" | "env.get" | "env.list" | "state.load" => EffectClass::Read,
+            // Nobody knows whether a command may be run twice.
+            "process.exec" => EffectClass::AtMostOnce,
             op if op.starts_with("fs.") => files::class(op),
+            op if op.starts_with("checkpoints.") => checkpoints::class(op),
             _ => EffectClass::Write,
         }
     }
 
     fn recorded(&self, op: &str, args: &Payload) -> Payload {
-        if op == "fetch" { fetch::recorded(args) } else { args.clone() }
+        match op {
+            "fetch" => fetch::recorded(args),
+            "fs.writeFile" => files::recorded(args).unwrap_or_else(|| args.clone()),
+            op if op.starts_with("checkpoints.") => checkpoints::recorded(args),
+            _ => args.clone(),
+        }
     }
 
     async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome {
@@ -149,12 +159,16 @@ impl Host for LocalHost {
         }
         match &*op {
             "fetch" => self.fetch.perform(&context, args).await,
+            "process.exec" => exec::exec(&self.gate, &context, &args, self.value).await,
             "process.info" => process::info(&self.gate, &self.facts),
             "env.get" => process::get(&self.gate, &self.facts, &context, &args).await,
             "env.list" => process::list(&self.gate, &self.facts),
             "state.load" => state::load(&self.states, context.photon.as_deref(), &args),
             "state.save" => state::save(&self.states, context.photon.as_deref(), args).await,
             op if op.starts_with("fs.") => files::perform(&self.gate, &context, op, args, self.value).await,
+            op if op.starts_with("checkpoints.") => {
+                self.checkpoints.perform(&self.gate, &self.facts.cwd, &context, op, &args).await
+            }
             op => Err(crate::unknown(op)),
         }
     }

@@ -1,7 +1,8 @@
 //! Files, as Node's `fs` has them.
 //!
 //! - Every path is checked against what was granted; see [`place`] for why no link leads out of it.
-//! - A write is made in place, not aside and renamed: so links, owners, modes, watchers and special files are as
+//! - A write is made in place, not aside and renamed (except where a save is asked for, see `save`): so links, owners,
+//!   modes, watchers and special files are as
 //!   programs expect. A crash in the middle is made good when the run goes on, since the write is then made again.
 //!   (An append whose result was lost is made twice: that is the one window of every effect.)
 //! - What is quick is done at once on the calling thread; long reads and writes and whole trees go to another one.
@@ -9,6 +10,7 @@
 mod error;
 mod meta;
 mod place;
+mod save;
 mod transfer;
 mod tree;
 
@@ -35,6 +37,8 @@ pub(crate) fn class(op: &str) -> EffectClass {
     }
 }
 
+pub(crate) use save::recorded;
+
 /// Arguments of all operations on one path; each uses its own.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,6 +48,9 @@ struct OnPath {
     flag: Option<String>,
     #[serde(default)]
     mode: Option<f64>,
+    /// Whole or not at all: see `save`.
+    #[serde(default)]
+    atomic: bool,
     #[serde(default)]
     recursive: bool,
     #[serde(default)]
@@ -86,6 +93,7 @@ pub(crate) async fn perform(gate: &Arc<Gate>, cx: &CallContext, op: &str, args: 
     let at = async |call: &str, kind: Kind, follow: bool| place(gate, cx, call, path, &[kind], follow).await;
     match op {
         "fs.readFile" => transfer::read(at("open", Kind::Read, true).await?, limit).await,
+        "fs.writeFile" if a.atomic => save::save(gate, cx, path, args.bytes).await,
         "fs.writeFile" => {
             let flag = a.flag.as_deref().unwrap_or("w");
             transfer::write(at("open", Kind::Write, true).await?, flag, mode(a.mode, 0o666), args.bytes).await

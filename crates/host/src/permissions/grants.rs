@@ -166,6 +166,7 @@ impl Grants {
             write: self.family("write", &self.write, &self.deny_write, path)?,
             env: self.family("env", &self.env, &self.deny_env, variable)?,
             run: self.family("run", &self.run, &self.deny_run, program)?,
+            checkpoints: None,
         })
     }
 

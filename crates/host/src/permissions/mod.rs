@@ -191,6 +191,19 @@ pub struct Permissions {
     pub env: Family<String>,
     /// Programs that may be started.
     pub run: Family<String>,
+    /// Where programs may save themselves without a grant.
+    pub checkpoints: Option<Checkpoints>,
+}
+
+/// Saves of programs that need no grant: new files, or files that are such saves themselves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checkpoints {
+    /// In this folder (a path without symbolic links) and below.
+    pub folder: PathBuf,
+    /// The ending of their names, without its point.
+    pub ending: String,
+    /// What they begin with.
+    pub magic: Vec<u8>,
 }
 
 impl Permissions {
@@ -204,7 +217,7 @@ impl Permissions {
         fn whole<R>() -> Family<R> {
             Family { allow: Scope::All, deny: Scope::Nothing }
         }
-        Self { net: whole(), read: whole(), write: whole(), env: whole(), run: whole() }
+        Self { net: whole(), read: whole(), write: whole(), env: whole(), run: whole(), checkpoints: None }
     }
 
     /// Whether everything is granted and nothing denied, so that no path needs a check.
