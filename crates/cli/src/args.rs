@@ -61,6 +61,9 @@ pub struct Globals {
     /// Environment variables: names, or APP_*
     #[arg(long, global = true, help_heading = MAY, value_name = "NAME,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", action = ArgAction::Append)]
     pub allow_env: Vec<String>,
+    /// Programs that may be started: names, or paths; `sh` for command lines that need a shell
+    #[arg(long, global = true, help_heading = MAY, value_name = "PROGRAM,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", action = ArgAction::Append)]
+    pub allow_run: Vec<String>,
     /// Not these hosts, whatever is allowed
     #[arg(long, global = true, help_heading = MAY, value_name = "HOST,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", action = ArgAction::Append)]
     pub deny_net: Vec<String>,
@@ -73,6 +76,9 @@ pub struct Globals {
     /// Not these environment variables
     #[arg(long, global = true, help_heading = MAY, value_name = "NAME,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", action = ArgAction::Append)]
     pub deny_env: Vec<String>,
+    /// Not these programs
+    #[arg(long, global = true, help_heading = MAY, value_name = "PROGRAM,…", num_args = 0..=1, require_equals = true, default_missing_value = "*", action = ArgAction::Append)]
+    pub deny_run: Vec<String>,
     /// Ask nobody: what is not allowed is refused, and questions of the program wait for `answer`
     #[arg(long, global = true, help_heading = MAY)]
     pub no_prompt: bool,
@@ -99,6 +105,10 @@ pub struct Globals {
     /// Tell more; twice for still more
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
+
+    /// This is the command `neutron`: nothing is recorded, and standard input belongs to the script.
+    #[arg(skip)]
+    pub alone: bool,
 }
 
 /// What runs survive.
@@ -119,16 +129,18 @@ pub enum Snapshot {
 }
 
 impl Globals {
-    fn lists(&self) -> [(Kind, bool, &[String]); 8] {
+    fn lists(&self) -> [(Kind, bool, &[String]); 10] {
         [
             (Kind::Net, true, &self.allow_net),
             (Kind::Read, true, &self.allow_read),
             (Kind::Write, true, &self.allow_write),
             (Kind::Env, true, &self.allow_env),
+            (Kind::Run, true, &self.allow_run),
             (Kind::Net, false, &self.deny_net),
             (Kind::Read, false, &self.deny_read),
             (Kind::Write, false, &self.deny_write),
             (Kind::Env, false, &self.deny_env),
+            (Kind::Run, false, &self.deny_run),
         ]
     }
 

@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     args::quote,
     output::{self, error_line, tame},
-    report::{Error, exit, exit_of},
+    report::{Error, exit, exit_code, exit_of},
     screen::Terminal,
     session::Session,
     shapes::Outcome,
@@ -25,10 +25,12 @@ pub async fn drive(session: &Session, driver: Driver, screen: &Terminal) -> Resu
         error_line(format!("run {run}"));
     }
     let control = driver.control();
-    let finished = wait(driver.spawn(), &control, &run).await;
+    let finished = wait(driver.spawn(), &control, &run, session.globals.alone).await;
     screen.clear();
     match finished {
         Ok(finished) => tell(session, &run, &finished),
+        // There is nothing to go on with.
+        Err(cause) if session.globals.alone => Err(cause.into()),
         Err(cause) => Err(Error::Driving { run, again: session.globals.again(), cause }),
     }
 }
@@ -41,12 +43,15 @@ pub async fn drive_opened(session: &Session, run: &RunId, opened: Opened, screen
     }
 }
 
-/// The signals that ask a process to stop.
-struct Stops([Signal; 3]);
+/// The signals that ask a process to stop; and the one for a file that grows beyond its limit, which must fail the
+/// write and not end the process.
+struct Stops([Signal; 3], #[expect(dead_code, reason = "held, so that it is not acted upon")] Signal);
 
 impl Stops {
     fn new() -> std::io::Result<Self> {
-        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
+        let too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+        let stops = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+        Ok(Self(stops, too_large))
     }
 
     async fn next(&mut self) {
@@ -63,6 +68,7 @@ async fn wait(
     mut done: Receiver<Result<Finished, ExecError>>,
     control: &Arc<Control>,
     run: &RunId,
+    alone: bool,
 ) -> Result<Finished, ExecError> {
     // Without handlers a signal ends the process at once, which every run survives.
     let Ok(mut stops) = Stops::new() else { return ended(done.await) };
@@ -70,6 +76,9 @@ async fn wait(
         tokio::select! {
             finished = &mut done => return ended(finished),
             () = stops.next() => {
+                if control.leaving() && alone {
+                    std::process::exit(exit::INTERRUPTED.into());
+                }
                 if control.leaving() {
                     error_line(format!("run {run} was left at once; it can be resumed"));
                     std::process::exit(exit::INTERRUPTED.into());
@@ -97,6 +106,9 @@ pub fn tell(session: &Session, run: &RunId, finished: &Finished) -> Result<u8, E
     match finished {
         Finished::Completed(payload) if !quiet && !session.globals.json => result(payload),
         Finished::Completed(_) => {}
+        // What a program says itself when it exits is enough.
+        Finished::Failed(error) if exit_code(error).is_some() => {}
+        Finished::Failed(error) if session.globals.alone => error_line(reason(error).trim_end()),
         Finished::Failed(error) => error_line(failed(run, error, &again)),
         Finished::Cancelled(reason) => {
             let why = if reason.is_empty() { String::new() } else { format!(": {}", tame(reason)) };
@@ -104,6 +116,10 @@ pub fn tell(session: &Session, run: &RunId, finished: &Finished) -> Result<u8, E
         }
         Finished::Waiting(waiting) => error_line(waits(run, waiting, &again)),
         Finished::Left => {
+            if session.globals.alone {
+                error_line("interrupted");
+                return Ok(exit_of(finished));
+            }
             // The terminal has shown ^C, or a question that was not answered.
             let fresh = if std::io::stderr().is_terminal() { "\n" } else { "" };
             error_line(format!("{fresh}run {run} was interrupted; go on with: quicksave resume {run}{again}"));
@@ -132,6 +148,17 @@ fn result(payload: &Payload) {
     }
 }
 
+/// The error and where it came from.
+fn reason(error: &ProgramError) -> String {
+    let message = if error.message.is_empty() { "an error without a message" } else { &error.message };
+    match &error.stack {
+        // A stack begins with the error's class and message.
+        Some(stack) if stack.contains(message) => stack.clone(),
+        Some(stack) => format!("{message}\n{stack}"),
+        None => message.to_owned(),
+    }
+}
+
 fn failed(run: &RunId, error: &ProgramError, again: &str) -> String {
     let word = match error.kind.as_str() {
         "timed_out" => "ran out of time",
@@ -139,20 +166,15 @@ fn failed(run: &RunId, error: &ProgramError, again: &str) -> String {
         "deadlock" => "cannot go on",
         _ => "failed",
     };
-    let message = if error.message.is_empty() { "an error without a message" } else { &error.message };
-    let what = match &error.stack {
-        // A stack begins with the error's class and message.
-        Some(stack) if stack.contains(message) => stack.as_str(),
-        Some(stack) => &format!("{message}\n{stack}"),
-        None => message,
-    };
+    let what = reason(error);
+    let message = error.message.as_str();
     // What the host says would grant the access belongs to the command that tries again.
     let grant = message.lines().next().and_then(|line| line.rsplit_once(": run again with --allow-"));
     let grant = grant.map_or_else(String::new, |(_, flag)| format!(" --allow-{}", tame(flag)));
     format!(
         "run {run} {word}: {}\n  try again, from its last checkpoint if it has one: \
          quicksave resume {run} --retry{grant}{again}",
-        what.trim_end()
+        what.strip_prefix("error: ").unwrap_or(&what).trim_end()
     )
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use executor::{ExecError, Finished};
-use run::{GuestError, RunId};
+use run::{GuestError, RunId, program::ProgramError};
 use serde_json::json;
 use store::StoreError;
 
@@ -29,10 +29,16 @@ pub mod exit {
 pub fn exit_of(finished: &Finished) -> u8 {
     match finished {
         Finished::Completed(_) => exit::COMPLETED,
-        Finished::Failed(_) | Finished::Cancelled(_) => exit::FAILED,
+        Finished::Failed(error) => exit_code(error).unwrap_or(exit::FAILED),
+        Finished::Cancelled(_) => exit::FAILED,
         Finished::Waiting(_) => exit::WAITING,
         Finished::Left => exit::INTERRUPTED,
     }
+}
+
+/// The exit code that a program chose for itself (`sys.exit`), which is then no failure to report.
+pub fn exit_code(error: &ProgramError) -> Option<u8> {
+    if error.kind == "exit" { error.message.parse().ok() } else { None }
 }
 
 /// Why a command did not do what it was asked.
@@ -47,6 +53,12 @@ pub enum Error {
     Bundle(#[from] bundler::BundleError),
     #[error(transparent)]
     Grant(#[from] host::permissions::BadGrant),
+    /// A Neutron program does not compile.
+    #[error("{}", .0.iter().map(::neutron::Diagnostic::render).collect::<Vec<_>>().join("\n"))]
+    Script(Vec<::neutron::Diagnostic>),
+    /// A snapshot file cannot be taken up.
+    #[error("{file} is refused: {cause}")]
+    Snapshot { file: String, cause: String },
     /// The engine does not start.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -92,7 +104,8 @@ impl Error {
                 let (code, next) = advice(cause);
                 (code, next.or_else(|| Some(format!("once that is mended, go on with: quicksave resume {run}{again}"))))
             }
-            Self::Bundle(_) => (exit::USAGE, None),
+            Self::Bundle(_) | Self::Script(_) => (exit::USAGE, None),
+            Self::Snapshot { .. } => (exit::REFUSED, None),
             Self::Grant(_) => (exit::USAGE, Some("see `quicksave run --help` for what each permission takes".into())),
             Self::Guest(error) => guest(error),
             Self::Usage { next, .. } | Self::NotYet { next, .. } => (exit::USAGE, Some(next.clone())),
@@ -105,7 +118,11 @@ impl Error {
     pub fn show(&self, as_json: bool) -> u8 {
         let (code, next) = self.advice();
         let text = self.to_string();
-        error_line(format!("error: {text}"));
+        match self {
+            // Each says itself what it is.
+            Self::Script(_) => error_line(&text),
+            _ => error_line(format!("error: {text}")),
+        }
         if let Some(next) = &next {
             error_line(format!("  {next}"));
         }

@@ -1,7 +1,7 @@
 //! What programs show, and who is asked: the terminal, if there is one.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::{BufRead, IsTerminal, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -23,6 +23,8 @@ use crate::{
 pub struct Terminal {
     /// Whether somebody is there to be asked.
     interactive: bool,
+    /// Standard input belongs to the program.
+    piped: bool,
     /// Whether progress can move.
     moving: bool,
     quiet: bool,
@@ -49,6 +51,7 @@ impl Terminal {
         let error = std::io::stderr().is_terminal();
         Arc::new(Self {
             interactive: error && !globals.no_prompt && std::io::stdin().is_terminal(),
+            piped: globals.alone && !std::io::stdin().is_terminal(),
             moving: error && !globals.quiet,
             quiet: globals.quiet,
             verbose: globals.verbose > 0,
@@ -144,6 +147,22 @@ impl Shown {
     }
 }
 
+/// The next line of standard input. Its end is a failure, since nobody will ever answer.
+fn line(prompt: &str) -> Outcome {
+    output::raw(prompt.as_bytes());
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().read_until(b'\n', &mut bytes);
+    match read {
+        Ok(0) => Err(Failure::new("Error", "standard input has ended")),
+        Ok(_) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let text = text.trim_end_matches('\n').trim_end_matches('\r');
+            Json::of(&text).map(Into::into).map_err(|e| Failure::new("Error", e.to_string()))
+        }
+        Err(error) => Err(Failure::new("Error", format!("standard input cannot be read: {error}"))),
+    }
+}
+
 #[async_trait]
 impl Screen for Terminal {
     fn show(&self, _: &RunId, effect: &Effect) {
@@ -171,7 +190,8 @@ impl Screen for Terminal {
             "status" => self.progress(None, message),
             "toast" => self.note(message.unwrap_or_default()),
             "thinking" if self.verbose => self.note(&format!("thinking {}", message.unwrap_or_default())),
-            "thinking" => {}
+            // For the journal: which nodes of a DAG have ended.
+            "thinking" | "nodes" => {}
             kind => {
                 let what = message.map(str::to_owned).or_else(|| data.as_ref().map(|data| data.get().to_owned()));
                 self.note(&format!("[{kind}] {}", output::cut(&what.unwrap_or_default(), 2000)));
@@ -180,6 +200,10 @@ impl Screen for Terminal {
     }
 
     async fn ask(&self, context: &CallContext, ask: &Ask) -> Option<Outcome> {
+        if self.piped {
+            let prompt = ask.message.clone();
+            return tokio::task::spawn_blocking(move || line(&prompt)).await.ok();
+        }
         if !self.interactive || self.answered == Some(context.n) {
             return None;
         }

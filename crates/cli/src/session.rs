@@ -3,9 +3,10 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use executor::{CallContext, Config, Executor, Host, Parts};
-use host::{Facts, LocalHost};
-use run::{EffectClass, Failure, Guest, Outcome, Payload};
+use host::{Checkpoints, Facts, LocalHost, Permissions};
+use run::{Code, EffectClass, Failure, Guest, GuestError, Hash, Outcome, Payload, Program, limits::Limits};
 use store::{CheckpointStore, Durability as FileDurability, FileStore, JournalStore, MemoryStore};
 use tokio::runtime::Runtime;
 
@@ -36,6 +37,8 @@ pub struct Session {
 impl Session {
     pub fn new(globals: Globals) -> Result<Self, Error> {
         let home = match &globals.home {
+            // Nothing is kept there.
+            None if globals.alone => default_home().unwrap_or_default(),
             Some(home) if home.as_os_str().is_empty() => {
                 return Err(Error::usage("the home is empty", "name a folder with --home or QUICKSAVE_HOME"));
             }
@@ -43,10 +46,12 @@ impl Session {
             None => default_home()?,
         };
         let settings = Settings::read(&globals, &home)?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let most = if globals.alone { 1 } else { MAX_THREADS };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(most);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
         let runtime = runtime.map_err(|e| Error::io("cannot start threads", e))?;
         let folder = match globals.store.as_deref() {
+            None if globals.alone => None,
             None => Some(home.clone()),
             Some("memory:") => None,
             Some(url) => Some(folder_of(url)?),
@@ -73,20 +78,24 @@ impl Session {
         self.executor("", Vec::new(), Arc::new(Nobody))
     }
 
-    /// An executor that drives. `what` is the command, for others who look who drives.
-    pub fn driver(&self, what: &str, screen: Arc<Terminal>) -> Result<Executor, Error> {
-        let runs = Arc::new(Runs::default());
+    /// What programs of an interactive session reach the world through.
+    pub fn host(&self, screen: Arc<Terminal>) -> Result<Arc<dyn Host>, Error> {
+        Ok(Arc::new(self.local(screen)?.build()))
+    }
+
+    fn local(&self, screen: Arc<Terminal>) -> Result<host::Builder, Error> {
         // Our own arguments are not the program's, and may hold what no journal should.
         let mut facts = Facts::of_this_process();
         facts.argv.truncate(1);
-        let host = LocalHost::builder(&self.home)
-            .facts(facts)
-            .permissions(self.settings.permissions()?)
-            .screen(screen)
-            .operations("runs.", runs.clone())
-            .value_limit(self.settings.limits.value)
-            .build();
-        let executor = self.executor(what, vec![self.engine()?], Arc::new(host));
+        let host = LocalHost::builder(&self.home).facts(facts).permissions(self.permissions()?).screen(screen);
+        Ok(host.value_limit(self.settings.limits.value))
+    }
+
+    /// An executor that drives. `what` is the command, for others who look who drives.
+    pub fn driver(&self, what: &str, screen: Arc<Terminal>) -> Result<Executor, Error> {
+        let runs = Arc::new(Runs::default());
+        let host = self.local(screen)?.operations("runs.", runs.clone()).build();
+        let executor = self.executor(what, guests(), Arc::new(host));
         runs.serve(executor.clone());
         Ok(executor)
     }
@@ -96,13 +105,21 @@ impl Session {
         let runs = Arc::new(Runs::default());
         let host =
             LocalHost::builder(&self.home).permissions(self.settings.permissions()?).operations("runs.", runs.clone());
-        let executor = self.executor(what, vec![self.engine()?], Arc::new(Still(Arc::new(host.build()))));
+        let executor = self.executor(what, guests(), Arc::new(Still(Arc::new(host.build()))));
         runs.serve(executor.clone());
         Ok(executor)
     }
 
-    fn engine(&self) -> Result<Arc<dyn Guest>, Error> {
-        Ok(Arc::new(typescript::TypeScript::new()?))
+    /// What programs may reach, and where they may save themselves (docs/decisions/0006-where-checkpoints-go.md).
+    pub fn permissions(&self) -> Result<Permissions, Error> {
+        let mut permissions = self.settings.permissions()?;
+        let here = std::env::current_dir().and_then(std::fs::canonicalize);
+        permissions.checkpoints = here.ok().map(|folder| Checkpoints {
+            folder,
+            ending: "snap".into(),
+            magic: ::neutron::snapshot::MAGIC.to_vec(),
+        });
+        Ok(permissions)
     }
 
     fn executor(&self, what: &str, guests: Vec<Arc<dyn Guest>>, host: Arc<dyn Host>) -> Executor {
@@ -115,13 +132,46 @@ impl Session {
             io: self.runtime.handle().clone(),
         };
         let config = Config {
-            durable: self.settings.durability == Durability::Disk,
+            durable: self.settings.durability == Durability::Disk && self.files.is_some(),
             snapshots: self.settings.snapshots,
             limits: self.settings.limits.clone(),
             park_after: self.settings.park_after,
             ..Config::new(owner(what))
         };
         Executor::new(parts, config)
+    }
+}
+
+/// The kinds of programs that this command runs.
+fn guests() -> Vec<Arc<dyn Guest>> {
+    vec![Arc::new(TypeScript), Arc::new(::neutron::Neutron)]
+}
+
+/// The TypeScript guest, whose engine is loaded by the first program that needs it.
+struct TypeScript;
+
+impl TypeScript {
+    fn loaded(&self) -> Result<typescript::TypeScript, GuestError> {
+        Ok(typescript::TypeScript::new()?.with_pure(crate::dagonizer::functions()))
+    }
+}
+
+impl Guest for TypeScript {
+    fn name(&self) -> &str {
+        "typescript"
+    }
+
+    fn engine(&self) -> Hash {
+        // Where it does not load, `load` says why.
+        self.loaded().map_or(Hash([0; 32]), |guest| guest.engine())
+    }
+
+    fn load(&self, code: &Arc<Code>, limits: &Limits) -> Result<Box<dyn Program>, GuestError> {
+        self.loaded()?.load(code, limits)
+    }
+
+    fn restore(&self, code: &Arc<Code>, limits: &Limits, images: &[Bytes]) -> Result<Box<dyn Program>, GuestError> {
+        self.loaded()?.restore(code, limits, images)
     }
 }
 
@@ -173,6 +223,10 @@ struct Still(Arc<LocalHost>);
 impl Host for Still {
     fn class(&self, op: &str, args: &Payload) -> EffectClass {
         self.0.class(op, args)
+    }
+
+    fn recorded(&self, op: &str, args: &Payload) -> Payload {
+        self.0.recorded(op, args)
     }
 
     async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome {

@@ -141,6 +141,13 @@ impl Settings {
 
     fn flags(&mut self, globals: &Globals) {
         let limits = &mut self.limits;
+        if globals.alone {
+            // A script alone has no journal to go on from: it waits where it is, and computes as long as it likes.
+            self.park_after = Duration::MAX;
+            self.snapshots = SnapshotPolicy::Never;
+            limits.turn_cpu = Duration::MAX;
+            limits.output = u64::MAX;
+        }
         put(&mut self.durability, globals.durability);
         put(&mut self.snapshots, globals.snapshot.map(policy));
         put(&mut self.park_after, globals.park_after);

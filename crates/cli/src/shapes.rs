@@ -1,5 +1,7 @@
 //! The JSON shapes of `--json` and of `code.list_runs` and its kin; the seeds' where they have one.
 
+use std::borrow::Cow;
+
 use executor::{ExecError, Executor, Finished, RunInfo};
 use run::{
     Json, Payload, RunId, Status, Summary,
@@ -11,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::Owner;
 
-use crate::report::Error;
+use crate::report::{Error, exit_code};
 
 /// What `run`, `resume`, `answer` and their kin give.
 #[derive(Serialize)]
@@ -25,7 +27,10 @@ pub struct Outcome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_bytes: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<&'a str>,
+    pub error: Option<Cow<'a, str>>,
+    /// What the program chose with `sys.exit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stack: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +46,7 @@ impl<'a> Outcome<'a> {
             result: None,
             result_bytes: None,
             error: None,
+            exit_code: None,
             stack: None,
             waiting_for: None,
         };
@@ -50,10 +56,14 @@ impl<'a> Outcome<'a> {
                 outcome.result_bytes = payload.bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
             }
             Finished::Failed(error) => {
-                outcome.error = Some(&error.message);
+                outcome.exit_code = exit_code(error);
+                outcome.error = Some(match outcome.exit_code {
+                    Some(code) => format!("exit code {code}").into(),
+                    None => error.message.as_str().into(),
+                });
                 outcome.stack = error.stack.as_deref();
             }
-            Finished::Cancelled(reason) => outcome.error = Some(reason),
+            Finished::Cancelled(reason) => outcome.error = Some(reason.as_str().into()),
             Finished::Waiting(waiting) => outcome.waiting_for = Some(waiting_for(waiting)),
             Finished::Left => {}
         }
@@ -154,7 +164,8 @@ pub async fn show(executor: &Executor, run: &RunId) -> Result<Shown, Error> {
     put("completedAt", summary.completed_at.map(|at| iso(at).into()));
     put("status", Some(summary.status().word().into()));
     put("result", value(executor, run, summary.result.as_ref()).await?);
-    put("error", summary.error.clone().map(Value::from));
+    let exits = summary.error_kind.as_deref() == Some("exit");
+    put("error", summary.error.clone().map(|error| if exits { format!("exit code {error}") } else { error }.into()));
     put("stack", summary.stack.clone().map(Value::from));
     if let Some(last) = &summary.last_checkpoint {
         let state = value(executor, run, Some(&last.state)).await?;

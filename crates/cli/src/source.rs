@@ -35,13 +35,12 @@ pub fn file(
 }
 
 fn known_kind(file: &Path, name: &str) -> Result<(), Error> {
-    let later = |what: &str| Err(Error::not_yet(what, "this release runs .ts, .mts, .cts, .js, .mjs and .cjs"));
+    let later = |what: &str| Err(Error::not_yet(what, "this release runs .ts, .mts, .cts, .js, .mjs, .cjs and .nt"));
     match name {
         name if name.ends_with(".snap") => Err(Error::usage(
             format!("{} is a snapshot, not a program", file.display()),
-            "go on with its run: quicksave resume RUN",
+            format!("go on from it: quicksave resume {}", file.display()),
         )),
-        name if name.ends_with(".nt") => later("running Neutron (.nt)"),
         name if name.ends_with(".dag.json") => later("running a DAG (.dag.json)"),
         _ => Ok(()),
     }

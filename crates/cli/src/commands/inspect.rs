@@ -1,22 +1,27 @@
 //! `quicksave inspect`
 
+use std::path::Path;
+
 use executor::Look;
 use serde_json::{Map, Value};
 
 use crate::{
-    commands::run_or_snapshot,
+    commands::{Named, named},
+    memory::{self, WIDE},
     output::{self, cut},
     report::{Error, exit},
+    script,
     session::Session,
 };
 
-/// Look into a run's memory without touching it
+/// Look into the memory of a run, or of a snapshot file, without touching it
 ///
 /// Shows where its code stands, with local variables, and what it waits for; or evaluates an expression there. Nothing
 /// is recorded, and nothing of the world is reached.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The run
+    /// The run, or a file
+    #[arg(value_name = "RUN|FILE.snap")]
     run: String,
     /// At this checkpoint (its last occurrence, or NAME#2) instead of now
     #[arg(long, value_name = "CHECKPOINT")]
@@ -26,11 +31,11 @@ pub struct Args {
     eval: Option<String>,
 }
 
-/// The longest value on one line, in characters.
-const WIDE: usize = 160;
-
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
-    let run = run_or_snapshot(&args.run)?;
+    let run = match named(&args.run)? {
+        Named::File(file) => return snapshot(session, &file, &args),
+        Named::Run(run) => run,
+    };
     let look = session.still("inspect")?.look(&run, args.at.as_deref(), args.eval.as_deref()).await?;
     let memory = look.memory.value();
     if session.globals.json {
@@ -42,6 +47,29 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     }
     // An expression that fails is a mistake in what was typed.
     Ok(if args.eval.is_some() && memory.get("error").is_some() { exit::USAGE } else { exit::COMPLETED })
+}
+
+fn snapshot(session: &Session, file: &Path, args: &Args) -> Result<u8, Error> {
+    if args.at.is_some() || args.eval.is_some() {
+        let next = format!("see all of it: quicksave inspect {}", script::shown(file));
+        return Err(Error::usage("--at and --eval are for runs, not for files", next));
+    }
+    let described = ::neutron::describe(&script::bytes(file)?);
+    let described = described.map_err(|cause| script::refused(file, cause.to_string()))?;
+    if session.globals.json {
+        output::json(&described);
+        return Ok(exit::COMPLETED);
+    }
+    let described = described.value();
+    let (size, format) = (&described["size"], &described["format"]);
+    output::line(format!("snapshot {}  {size} bytes, format {format}", file.display()));
+    let place = match described["line"].as_u64() {
+        Some(line) => format!(":{line}"),
+        None => String::new(),
+    };
+    output::line(format!("program  {}{place}", output::tame(described["file"].as_str().unwrap_or("?"))));
+    memory::show(described.as_object().unwrap_or(&Map::new()));
+    Ok(exit::COMPLETED)
 }
 
 fn evaluated(memory: &Value) {
@@ -65,6 +93,10 @@ fn shown(look: &Look, memory: &Value) {
         output::line(pretty(memory));
         return;
     };
+    if memory::is_neutron(map) {
+        memory::show(map);
+        return;
+    }
     for frame in list(map, "frames") {
         let name = frame["function"].as_str().filter(|name| !name.is_empty()).unwrap_or("(anonymous)");
         let file = frame["file"].as_str().unwrap_or("?");

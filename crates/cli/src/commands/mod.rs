@@ -2,6 +2,7 @@
 
 mod answer;
 mod cancel;
+pub mod check;
 mod cleanup;
 mod code;
 mod completions;
@@ -12,10 +13,13 @@ mod inspect;
 mod list;
 mod log;
 mod man;
+pub mod repl;
 mod resume;
 mod run;
 mod show;
 mod signal;
+
+use std::path::PathBuf;
 
 use ::run::RunId;
 
@@ -26,6 +30,8 @@ use crate::{report::Error, session::Session};
 pub enum Command {
     Run(run::Args),
     Code(code::Args),
+    Repl(repl::Args),
+    Check(check::Args),
     Resume(resume::Args),
     Answer(answer::Args),
     Signal(signal::Args),
@@ -43,10 +49,11 @@ pub enum Command {
 }
 
 /// Carries out a command that needs no store; `None` if it does.
-pub fn plain(command: &Command) -> Result<Option<u8>, Error> {
+pub fn plain(command: &Command, json: bool) -> Result<Option<u8>, Error> {
     match command {
         Command::Completions(args) => Ok(Some(completions::run(args))),
         Command::Man(args) => man::run(args).map(Some),
+        Command::Check(args) => check::run(args, json).map(Some),
         _ => Ok(None),
     }
 }
@@ -56,6 +63,8 @@ pub async fn run(session: &Session, command: Command) -> Result<u8, Error> {
     match command {
         Command::Run(args) => run::run(session, args).await,
         Command::Code(args) => code::run(session, args).await,
+        Command::Repl(args) => repl::run(session, &args),
+        Command::Check(args) => check::run(&args, session.globals.json),
         Command::Resume(args) => resume::run(session, args).await,
         Command::Answer(args) => answer::run(session, args).await,
         Command::Signal(args) => signal::run(session, args).await,
@@ -73,11 +82,18 @@ pub async fn run(session: &Session, command: Command) -> Result<u8, Error> {
     }
 }
 
-/// Reads what may one day be a snapshot file too.
-fn run_or_snapshot(text: &str) -> Result<RunId, Error> {
+/// What a person names to go on with: a run, or a snapshot file.
+pub enum Named {
+    Run(RunId),
+    File(PathBuf),
+}
+
+/// Reads the name of a run, or the path of a snapshot file, which ends in .snap.
+fn named(text: &str) -> Result<Named, Error> {
     if text.ends_with(".snap") {
-        return Err(Error::not_yet("taking up a snapshot file", "name the run itself: quicksave list"));
+        return Ok(Named::File(text.into()));
     }
-    text.parse()
+    let run = text.parse();
+    run.map(Named::Run)
         .map_err(|bad: ::run::id::BadRunId| Error::usage(bad.to_string(), "see what there is with: quicksave list"))
 }

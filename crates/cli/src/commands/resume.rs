@@ -1,17 +1,33 @@
 //! `quicksave resume`
 
+use ::run::RunId;
 use executor::Retry;
 
-use crate::{commands::run_or_snapshot, drive, report::Error, screen::Terminal, session::Session};
+use crate::{
+    commands::{Named, named},
+    drive, repl,
+    report::Error,
+    screen::Terminal,
+    script,
+    session::Session,
+};
 
-/// Go on with a run exactly where it was
+/// Go on with a run, or from a snapshot file, exactly where it was
 ///
 /// A run that has ended gives its recorded result or error again; with --retry one that failed or was cancelled goes
-/// on from its last checkpoint. Permissions are not kept with a run: give them again.
+/// on from its last checkpoint. Permissions are not kept with a run: give them again. A snapshot file (.snap, saved by
+/// a Neutron program) becomes a new run each time.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The run
+    /// The run, or a file
+    #[arg(value_name = "RUN|FILE.snap")]
     run: String,
+    /// With a file: what `sys.args()` gives from here on [default: as it was]
+    #[arg(value_name = "ARGUMENT")]
+    args: Vec<String>,
+    /// With a file: the new run's id [default: made from the time]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["retry", "take_over"])]
+    id: Option<RunId>,
     /// Go on from the last checkpoint of a run that failed or was cancelled
     #[arg(long)]
     retry: bool,
@@ -24,7 +40,25 @@ pub struct Args {
 }
 
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
-    let run = run_or_snapshot(&args.run)?;
+    let run = match named(&args.run)? {
+        Named::File(file) if args.retry || args.take_over => {
+            let what = format!("{} is a file: each resume of it is a new run", file.display());
+            return Err(Error::usage(what, "leave --retry and --take-over out"));
+        }
+        Named::File(file) => {
+            if let Some(restored) = repl::saved(&file)? {
+                return tokio::task::block_in_place(|| repl::run(session, Some(restored)));
+            }
+            let new = script::snapshot(&file, &args.args, args.id)?;
+            let screen = Terminal::new(&session.globals);
+            let driver = session.driver("resume", screen.clone())?.start(new).await?;
+            return drive::drive(session, driver, &screen).await;
+        }
+        Named::Run(_) if !args.args.is_empty() || args.id.is_some() => {
+            return Err(Error::usage("a run has its arguments and its id", "leave them out, or start a new run"));
+        }
+        Named::Run(run) => run,
+    };
     if args.code.is_some() {
         let next = format!("go on with the code it began with: quicksave resume {run}; or start a new run");
         return Err(Error::not_yet("resuming with new code", next));

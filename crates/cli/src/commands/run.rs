@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use ::run::RunId;
 use serde_json::Value;
 
-use crate::{drive, report::Error, screen::Terminal, session::Session, source};
+use crate::{drive, report::Error, screen::Terminal, script, session::Session, source};
 
-/// Run a program: the default export of a TypeScript or JavaScript file
+/// Run a program: a Neutron script, or the default export of a TypeScript or JavaScript file
 ///
 /// The default export is an async generator function, an async function, or a class with methods. The run survives the
 /// death of this process: `quicksave resume RUN` goes on where it was.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The program (.ts, .mts, .cts, .js, .mjs, .cjs)
+    /// The program (.nt, .ts, .mts, .cts, .js, .mjs, .cjs)
     file: PathBuf,
-    /// The method, where the program has several
-    method: Option<String>,
+    /// The method, where the program has several; for a Neutron script, what `sys.args()` gives
+    #[arg(value_name = "METHOD|ARGUMENT")]
+    rest: Vec<String>,
     /// A parameter; its value is JSON if it can be read as JSON (5, true, "5"), else text
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = source::pair)]
     param: Vec<(String, Value)>,
@@ -40,7 +41,23 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         return Err(Error::not_yet("--detach needs the daemon, which", next));
     }
     let params = source::params(args.params.as_deref(), &args.param)?;
-    let new = source::file(&args.file, args.method, params, args.id)?;
+    let new = if script::is_script(&args.file) {
+        if !params.is_empty() {
+            let next = "give what sys.args() shall give behind the file: quicksave run FILE.nt ARGUMENT…";
+            return Err(Error::usage("a Neutron script has no parameters", next));
+        }
+        let (new, warnings) = script::file(&args.file, &args.rest, args.id)?;
+        crate::warn(&session.globals, &warnings);
+        new
+    } else {
+        let mut rest = args.rest.into_iter();
+        let method = rest.next();
+        if let Some(more) = rest.next() {
+            let next = "name one method, and give parameters with -p NAME=VALUE";
+            return Err(Error::usage(format!("{more:?} is one argument too many"), next));
+        }
+        source::file(&args.file, method, params, args.id)?
+    };
     let screen = Terminal::new(&session.globals);
     let executor = session.driver("run", screen.clone())?;
     let driver = executor.start(new).await?;

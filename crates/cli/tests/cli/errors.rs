@@ -8,7 +8,8 @@ fn errors_and_their_codes() {
     home.write("asker.ts", ASKER);
     home.write("broken.ts", "export default function ( {");
     home.write("imports.ts", "import x from './none.ts'; export default () => x");
-    home.write("x.nt", "");
+    home.write("x.nt", "var = 1;\nsay(2;\n");
+    home.write("a.snap", "something else");
     home.write("bad.toml", "[limits]\ncpu = \"soon\"\n");
     for (args, code, text) in [
         (vec!["show", "nope"], 2, "there is no run nope\n  see what there is with: quicksave list"),
@@ -23,9 +24,16 @@ fn errors_and_their_codes() {
         (vec!["run", "none.ts"], 2, "none.ts"),
         (vec!["run", "broken.ts"], 2, "broken.ts:1:"),
         (vec!["run", "imports.ts"], 2, "./none.ts"),
-        (vec!["run", "x.nt"], 2, "not in this release"),
+        (vec!["run", "x.nt"], 2, " --> x.nt:2:"),
+        (vec!["run", "none.nt"], 2, "none.nt"),
+        (vec!["run", "x.nt", "-p", "a=1"], 2, "has no parameters"),
+        (vec!["check", "none.nt"], 2, "none.nt"),
         (vec!["run", "a.snap"], 2, "is a snapshot"),
-        (vec!["resume", "a.snap"], 2, "not in this release"),
+        (vec!["resume", "a.snap"], 3, "a.snap is refused: it is not a Neutron snapshot"),
+        (vec!["resume", "none.snap"], 2, "none.snap"),
+        (vec!["inspect", "a.snap"], 3, "a.snap is refused"),
+        (vec!["resume", "a.snap", "--retry"], 2, "each resume of it is a new run"),
+        (vec!["resume", "nope", "argument"], 2, "a run has its arguments"),
         (vec!["resume", "nope", "--code", "new"], 2, "not in this release"),
         (vec!["run", "asker.ts", "--detach"], 2, "needs the daemon, which is not in this release"),
         (vec!["run", "asker.ts", "--params", "[1]"], 2, "not a JSON object"),

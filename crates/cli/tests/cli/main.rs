@@ -1,15 +1,19 @@
 //! The real binary on homes of its own.
 
 mod asking;
+mod dagonizer;
 mod damage;
 mod driving;
 mod errors;
 mod inspecting;
 mod limits;
 mod listing;
+mod neutron;
 mod output;
 mod permissions;
+mod repl;
 mod running;
+mod saves;
 mod seeds;
 mod support;
 mod terminal;

@@ -52,6 +52,47 @@ fn a_long_running_photon_stops_at_what_it_may_not_reach() {
     assert_eq!(home.json(&["show", "l1"])["lastCheckpoint"]["state"], json!({ "step": 1 }));
 }
 
+/// What the first three programs print, and what they print when they go on from what they saved.
+#[test]
+fn neutron_programs_print_what_was_promised() {
+    let home = Home::new();
+    let checks = "checking\nDay 2 complete. Hibernating...\n";
+    for (name, file, first, then) in [
+        ("backup.nt", "backup.snap", "Halfway done...\nFinished!\n", "Finished!\n"),
+        (
+            "pipeline.nt",
+            "after_download.snap",
+            "downloading\nDownload complete.\nuploaded [2, 4, 6]\n",
+            "uploaded [2, 4, 6]\n",
+        ),
+        (
+            "monitor.nt",
+            "monitor.snap",
+            "checking\nDay 1 complete. Hibernating...\n",
+            &format!("Waking up for next day!\n{checks}"),
+        ),
+    ] {
+        let ran = home.neutron(&[&seed(name)]).expect(0);
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), (first, ""), "{name}");
+        let resumed = home.neutron(&["--resume", file]).expect(0);
+        assert_eq!((resumed.out.as_str(), resumed.err.as_str()), (then, ""), "{name}");
+        let ran = home.run(&["run", &seed(name)]).expect(0);
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), (first, ""), "{name}");
+        for resume in [&["--resume", file][..], &["resume", file]] {
+            // The monitor has saved itself again meanwhile.
+            let then = then.replace("Day 2", if resume[0] == "resume" { "Day 3" } else { "Day 2" });
+            let resumed = home.run(resume).expect(0);
+            assert_eq!((resumed.out, resumed.err.as_str()), (then, ""), "{name}");
+        }
+    }
+    // A day for each resume, as a cron job does it.
+    for day in 4..10 {
+        let resumed = home.neutron(&["--resume", "monitor.snap"]).expect(0);
+        let expected = format!("Waking up for next day!\n{}", checks.replace("Day 2", &format!("Day {day}")));
+        assert_eq!(resumed.out, expected);
+    }
+}
+
 /// Requests that a service got: their path and idempotency key.
 type Got = Arc<Mutex<Vec<(String, String)>>>;
 

@@ -71,6 +71,30 @@ impl Home {
         command
     }
 
+    /// The binary under its other name.
+    pub fn neutron_command(&self, args: &[&str]) -> Command {
+        let link = self.folder.path().join("neutron");
+        if !link.exists() {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_quicksave"), &link).expect("linked");
+        }
+        let mut command = Command::new(link);
+        command.args(args).current_dir(self.work()).env("HOME", self.folder.path()).env_remove("QUICKSAVE_HOME");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs `neutron` to its end.
+    #[track_caller]
+    pub fn neutron(&self, args: &[&str]) -> Output {
+        finish(self.neutron_command(args).spawn().expect("started"))
+    }
+
+    /// Runs `neutron` to its end, with `input` on its standard input.
+    #[track_caller]
+    pub fn neutron_fed(&self, args: &[&str], input: &str) -> Output {
+        fed(self.neutron_command(args), input)
+    }
+
     /// Runs a command to its end.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> Output {
@@ -114,6 +138,16 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "waited for {what} in vain");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Runs a command to its end, with `input` on its standard input.
+#[track_caller]
+pub fn fed(mut command: Command, input: &str) -> Output {
+    use std::io::Write;
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("started");
+    // Who does not read it to its end closes it.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    finish(child)
 }
 
 #[track_caller]

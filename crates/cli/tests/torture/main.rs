@@ -4,6 +4,7 @@
 //! `SEED=n` repeats one life; `KILLS=n` sets how many kills there are in all.
 
 mod faults;
+mod neutron;
 mod server;
 
 use std::{

@@ -2,8 +2,8 @@
 //!
 //! - Every path is checked against what was granted; see [`place`] for why no link leads out of it.
 //! - A write is made in place, not aside and renamed (except where a save is asked for, see `save`): so links, owners,
-//!   modes, watchers and special files are as
-//!   programs expect. A crash in the middle is made good when the run goes on, since the write is then made again.
+//!   modes, watchers and special files are as programs expect. A crash in the middle is made good when the run goes on,
+//!   since the write is then made again.
 //!   (An append whose result was lost is made twice: that is the one window of every effect.)
 //! - What is quick is done at once on the calling thread; long reads and writes and whole trees go to another one.
 
