@@ -17,7 +17,7 @@ pub const QUOTED_LINE: usize = 160;
 pub const TYPE_STEPS: usize = 200_000;
 /// Types within each other that are looked at.
 pub const TYPE_DEPTH: usize = 256;
-/// Members of one union.
+/// Members of one union, or of one tuple.
 pub const TYPE_UNION: usize = 2_000;
 /// Levels of schemas within each other.
 pub const SCHEMA_DEPTH: usize = 48;

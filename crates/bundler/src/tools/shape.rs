@@ -276,6 +276,10 @@ impl<'w, 'f> Types<'w, 'f> {
             if element.rest
                 && let Shape::Tuple(inner) = self.force(&shape)
             {
+                if slots.len() + inner.len() > limits::TYPE_UNION {
+                    self.warn(env.place.file, element.ty.span, "a list of so many types is not followed".into());
+                    return Shape::Any;
+                }
                 slots.extend(inner.iter().cloned());
                 continue;
             }
