@@ -1,5 +1,6 @@
 //! `json`: text and back, and objects by path-less keys.
 
+use std::cell::Cell;
 use std::fmt::Write;
 
 use serde::de::DeserializeSeed;
@@ -161,12 +162,15 @@ fn stringify(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
 fn parse_text(cx: &mut Cx<'_>, text: &str, from: &str) -> R<Value> {
     let mut json = serde_json::Deserializer::from_str(text);
     let limit = cx.heap.bytes.saturating_add(cx.heap.limit);
-    let parsed = Reader { heap: cx.heap, limit }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
+    let full = Cell::new(false);
+    let parsed = Reader { heap: cx.heap, limit, full: &full }
+        .deserialize(&mut json)
+        .and_then(|value| json.end().map(|()| value));
     let reason = match parsed {
         Ok(value) => return Ok(value),
         Err(reason) => reason,
     };
-    if cx.heap.bytes > limit {
+    if full.get() {
         room(cx.heap, usize::MAX)?;
     }
     fail(kind::VALUE, format!("{from} is not JSON: {reason}"))

@@ -1,5 +1,6 @@
 //! JSON text straight into the heap, so that no text takes more memory than the program may have.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -11,15 +12,18 @@ pub(super) struct Reader<'a> {
     pub heap: &'a mut Heap,
     /// Fails when the heap has grown beyond this, in bytes.
     pub limit: usize,
+    /// Set when it did.
+    pub full: &'a Cell<bool>,
 }
 
 impl Reader<'_> {
     fn inner(&mut self) -> Reader<'_> {
-        Reader { heap: self.heap, limit: self.limit }
+        Reader { heap: self.heap, limit: self.limit, full: self.full }
     }
 
     fn fits<E: Error>(&self, more: usize) -> Result<(), E> {
         let fits = self.heap.bytes.saturating_add(more) <= self.limit;
+        self.full.set(!fits);
         if fits { Ok(()) } else { Err(E::custom("it is too large")) }
     }
 }

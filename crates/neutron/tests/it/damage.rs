@@ -213,12 +213,12 @@ fn a_loop_over_what_is_no_array_ends() {
 
 #[test]
 fn a_hundred_thousand_tasks_load_in_time() {
-    let source = "use sys; use process; for (var i = 0; i < 50000; i++) process.spawn(fun () { process.receive(); });
+    let source = "use sys; use process; for (var i = 0; i < 99000; i++) process.spawn(fun () { process.receive(); });
         sys.checkpoint('c'); say('here'); sys.exit(3);";
     let mut world = World::new();
     drive::finish(&mut *drive::load(&drive::code(source)), &mut world);
     let file = world.file("/here/c").unwrap().to_vec();
     let start = std::time::Instant::now();
     assert_eq!(verify(&file), Ok(()));
-    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
 }
