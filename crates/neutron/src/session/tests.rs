@@ -75,7 +75,7 @@ fn variables_functions_and_classes_stay() {
         ("class P { init(n) { this.n = n; } twice() { return this.n * 2; } }", ""),
         ("var p = P(4); var twice = p.twice;", ""),
         ("fun other() { return \"o\"; } say(other()); say(p.n)", "o|4|"),
-        ("fun () { static var calls = 0; calls += 1; return calls; }", "<fn (lambda)>"),
+        ("fun () { static var calls = 0; calls += 1; return calls; }", "<fn (function)>"),
         ("var count = fun () { static var calls = 0; calls += 1; return calls; }; count()", "1"),
         ("count() + twice()", "10"),
         ("x = \"text\"", "\"text\""),
@@ -88,7 +88,7 @@ fn variables_functions_and_classes_stay() {
         ("1 +* 2", "wrong: "),
         ("x", "5"),
         ("if (x == 5) { say(\"five\"); }", "five|"),
-        ("throw \"it\"", "error: it"),
+        ("throw \"it\"", "error: uncaught it"),
         ("use math; math.abs(0 - 2)", "2"),
         ("math.max(1, count())", "3"),
     ] {
