@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::{drive, report::Error, screen::Terminal, script, session::Session, source};
 
-/// Run a program: a Neutron script, or the default export of a TypeScript or JavaScript file
+/// Run a program: a Neutron script, or the default export of a module
 ///
-/// The default export is an async generator function, an async function, or a class with methods. The run survives the
+/// The default export of a TypeScript or JavaScript module is a generator, a function, or a class. The run survives the
 /// death of this process: `quicksave resume RUN` goes on where it was.
 #[derive(clap::Args)]
 pub struct Args {
