@@ -5,6 +5,7 @@
 mod check;
 mod names;
 mod read;
+mod twice;
 mod write;
 
 use std::fmt;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::names::{name_fault, path_fault, reference_fault};
+use super::twice::twice;
 use super::{Backoff, Combine, Dag, FanIn, Kind, Mapping, Placement, Problem, Problems, Retry, check};
 use crate::limits;
 
@@ -29,7 +30,15 @@ impl Dag {
             )));
         }
         let value = serde_json::from_str(text).map_err(|e| whole(format!("the document is not JSON: {e}")))?;
-        Self::from_json(&value)
+        let mut problems = twice(text);
+        match Self::from_json(&value) {
+            Ok(checked) if problems.is_empty() => Ok(checked),
+            Ok(_) => Err(Problems(problems)),
+            Err(more) => {
+                problems.extend(more.0);
+                Err(Problems(problems))
+            }
+        }
     }
 
     /// Reads a document from a JSON value.

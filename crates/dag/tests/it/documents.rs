@@ -188,6 +188,24 @@ fn text_that_is_no_document_is_refused() {
 }
 
 #[test]
+fn a_key_that_stands_twice_is_a_fault() {
+    let text = document("d", "a", json!([single("a", json!({ "success": null }))])).to_string();
+    let text = text.replace("\"success\":null", "\"success\":null,\"success\":\"a\"").replacen('{', "{\"name\":1,", 1);
+    assert_eq!(
+        Dag::parse(&text).unwrap_err().to_string(),
+        "name: stands twice in this object; remove one\n\
+         nodes[0].outputs.success: stands twice in this object; remove one"
+    );
+}
+
+#[test]
+fn the_manual_shows_a_sound_document() {
+    let manual = include_str!("../../../../docs/dag.md");
+    let text = manual.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("there is an example");
+    assert_eq!(Dag::parse(text).unwrap().warnings, []);
+}
+
+#[test]
 fn the_ports_that_a_node_declares_are_all_wired() {
     let document = document("d", "a", json!([single("a", json!({ "success": null, "maybe": null, "error": null }))]));
     let problems = Dag::with_ports(&document, &|_| Some(vec!["success".into(), "empty".into()])).unwrap_err();

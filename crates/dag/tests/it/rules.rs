@@ -266,6 +266,16 @@ fn a_flow_is_not_begun_twice_nor_resumed_for_nothing() {
 }
 
 #[test]
+fn a_saved_state_is_small() {
+    let dag = compile(&[group_of_four()]);
+    let mut world = World::new(&dag, json!({}), counting());
+    let idle = world.machine.save().len();
+    world.start();
+    let running = world.machine.save().len();
+    assert!(idle <= 40 && running - idle <= 6 * 6, "{idle} and {running} bytes");
+}
+
+#[test]
 fn histories_can_be_left_to_the_driver() {
     let mut nodes = json!([single("a", json!({ "again": "a", "success": null }))]);
     nodes[0]["node"] = "a".into();
