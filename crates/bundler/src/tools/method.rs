@@ -76,7 +76,7 @@ fn own(
         if hidden || !method.is_public || method.signature_only || method.name.is_empty() {
             continue;
         }
-        let doc = class.methods.iter().filter(same).filter_map(|method| method.doc.clone()).last();
+        let doc = class.methods.iter().filter(same).filter_map(|method| method.doc.clone()).next_back();
         out.push(offered(types, method, doc.unwrap_or_default(), env));
     }
 }

@@ -56,7 +56,7 @@ impl Types<'_, '_> {
             "Record" => {
                 let value = args.get(1).map_or(Lazy::Ready(Shape::Any), |ty| Lazy::Later(ty.clone(), env.clone()));
                 let key = format!("Record@{}:{}<{}>", env.place.file, ty.span.start, env.key());
-                Shape::Object(Rc::new(self.from_keys(key, &arg(0), env.place.file, |_| value.clone())))
+                Shape::Object(Rc::new(self.with_keys(key, &arg(0), env.place.file, |_| value.clone())))
             }
             "Uppercase" => self.letters(&arg(0), str::to_uppercase),
             "Lowercase" => self.letters(&arg(0), str::to_lowercase),
@@ -147,7 +147,7 @@ impl Types<'_, '_> {
     }
 
     /// An object with a member for each key.
-    fn from_keys(&self, key: String, keys: &Shape, file: usize, value: impl Fn(&Shape) -> Lazy) -> Object {
+    fn with_keys(&self, key: String, keys: &Shape, file: usize, value: impl Fn(&Shape) -> Lazy) -> Object {
         let mut object = Object { key, ..Object::default() };
         for part in self.parts(keys) {
             match literal_name(&part) {

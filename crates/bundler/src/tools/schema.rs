@@ -162,7 +162,7 @@ impl<'t, 'w, 'f> Writer<'t, 'w, 'f> {
         self.open.push(key.to_owned());
         let (schema, shared) = write(self);
         self.open.pop();
-        if !(self.share && shared) && !self.wanted.contains(key) {
+        if !(self.wanted.contains(key) || self.share && shared) {
             return schema;
         }
         let name = self.name(key, name);
