@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::compile::{Compiled, Expect, Failed, Input, compile};
 use crate::error::{BundleError, Diagnostic};
 use crate::files::Files;
+use crate::library;
 use crate::limits;
 use crate::requests::{Kind, Request};
-use crate::resolve::{Resolver, Target, Unresolved, in_packages, url};
+use crate::resolve::{Resolver, Target, Unresolved, in_library, in_packages, url};
 use crate::snippet;
 
 /// Where an import leads.
@@ -40,6 +41,13 @@ pub(crate) struct Unit {
     pub phantoms: BTreeSet<String>,
     /// CommonJS: names that others import.
     pub wanted: BTreeSet<String>,
+}
+
+impl Unit {
+    /// Whether it came with the platform.
+    pub fn is_library(&self) -> bool {
+        self.name.starts_with(library::SCHEME)
+    }
 }
 
 /// How a file is read.
@@ -169,11 +177,14 @@ impl<'f> Graph<'f> {
                 message: "require() does not exist in an ES module".into(),
                 help: format!("import it: import x from '{}'", request.specifier),
             })
+        } else if unit.is_library() {
+            in_library(&unit.name, &request.specifier)
         } else {
             self.resolver.resolve(&unit.dir, &request.specifier, request.kind)
         };
         let link = found.and_then(|target| match target {
             Target::Builtin(name) => Ok(Ok(Link::Builtin(name))),
+            Target::Library(path) => Ok(self.add_library(path).map(Link::Unit)),
             Target::File(path) => match self.add_file(path) {
                 Ok(index) => Ok(Ok(Link::Unit(index))),
                 Err(Refusal::Unresolved(why)) => Err(why),
@@ -203,6 +214,20 @@ impl<'f> Graph<'f> {
         }
         let (start, len) = (request.span.start as usize, request.span.size() as usize);
         self.imports.push(Diagnostic::at(&unit.file, &unit.text, start, len, why.message).help(why.help));
+    }
+
+    /// A module of a library that comes with the platform.
+    fn add_library(&mut self, path: &'static str) -> Result<usize, BundleError> {
+        let name = format!("{}{path}", library::SCHEME);
+        if let Some(&index) = self.known.get(Path::new(&name)) {
+            return Ok(index);
+        }
+        let text = library::text(path).unwrap_or_default().to_owned();
+        self.count(text.len() as u64, &name)?;
+        let language = Language::Code { typescript: true, expect: Expect::Module };
+        let index = self.add(name.clone(), name.clone(), PathBuf::new(), true, text, language)?;
+        self.known.insert(name.into(), index);
+        Ok(index)
     }
 
     fn add_file(&mut self, path: PathBuf) -> Result<usize, Refusal> {

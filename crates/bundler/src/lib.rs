@@ -15,6 +15,7 @@ mod compile;
 mod error;
 mod files;
 mod graph;
+mod library;
 pub mod limits;
 mod link;
 mod map;
@@ -76,10 +77,12 @@ fn module(units: &[Unit], unit: &Unit) -> Module {
         let names: Vec<_> = unit.phantoms.iter().map(|name| format!("__type as {name}")).collect();
         source.push_str(&format!("\nvar __type; export {{ {} }};\n", names.join(", ")));
     }
+    // Nobody debugs a library of the platform in a run: without original and map the pinned code is a third.
+    let own = !unit.is_library();
     Module {
-        original: code.map(|_| unit.text.clone()),
+        original: code.filter(|_| own).map(|_| unit.text.clone()),
         imports: imports(units, unit),
-        map: unit.compiled.as_ref().and_then(|c| c.map.clone()),
+        map: unit.compiled.as_ref().and_then(|c| c.map.clone()).filter(|_| own),
         source,
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::builtins::{self, Builtin};
 use crate::files::{Files, normal};
+use crate::library;
 use crate::package::{NoTarget, Package};
 use crate::requests::Kind;
 
@@ -20,6 +21,8 @@ pub(crate) enum Target {
     File(PathBuf),
     /// Provided by the platform, under this name.
     Builtin(String),
+    /// A module of a library that comes with the platform.
+    Library(&'static str),
 }
 
 /// Why it leads nowhere.
@@ -50,6 +53,9 @@ impl<'f> Resolver<'f> {
 
     /// What `specifier` means in a file of the folder `dir`.
     pub fn resolve(&self, dir: &Path, specifier: &str, kind: Kind) -> Result<Target, Unresolved> {
+        if let Some(path) = library::find(specifier) {
+            return Ok(Target::Library(path));
+        }
         match builtins::find(specifier) {
             Some(Builtin::Provided(name)) => return Ok(Target::Builtin(name)),
             // A package may carry the name of a module of Node's that is not provided (`punycode`).
@@ -266,6 +272,15 @@ impl<'f> Resolver<'f> {
         self.packages.borrow_mut().insert(dir.to_owned(), package.clone());
         package
     }
+}
+
+/// What an import means in the module `from` of a library that comes with the platform.
+pub(crate) fn in_library(from: &str, specifier: &str) -> Result<Target, Unresolved> {
+    if specifier == library::HOST {
+        return Ok(Target::Builtin(specifier.into()));
+    }
+    let found = library::relative(from, specifier).map(Target::Library);
+    found.ok_or_else(|| unresolved(format!("there is no module '{specifier}' in the library"), "report this as a bug"))
 }
 
 fn conditions(kind: Kind) -> &'static [&'static str] {

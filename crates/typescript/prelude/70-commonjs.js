@@ -110,7 +110,7 @@ const requireCache = new Proxy({}, {
 defineGlobal('__commonjs', __commonjs);
 defineGlobal('__require', __require);
 
-const listedModules = () => [...builtinModules.keys()].filter((name) => !name.startsWith('@') && name !== 'quicksave').sort();
+const listedModules = () => [...builtinModules.keys()].filter((name) => !name.startsWith('@') && !name.startsWith('quicksave')).sort();
 defineBuiltin('module', Object.assign(Module, {
   Module,
   createRequire(from) {

@@ -23,6 +23,7 @@ function finish(value) {
     return;
   }
   processEvents.emit('exit', 0);
+  turnOver();
   current.ended = true;
   pending.clear();
   if (bytes === undefined) native.done(json);
@@ -65,6 +66,7 @@ function failWith(error) {
 }
 
 function end(failure) {
+  turnOver();
   current.ended = true;
   pending.clear();
   native.fail(JSON.stringify(failure));
@@ -232,6 +234,7 @@ const somethingHolds = () => [...pending.values()].some((waiting) => !waiting.id
 /** The turn is over: a program that is its module's evaluation ends when nothing is left to wait for. */
 function idle() {
   if (current.ended) return;
+  turnOver();
   if (current.evaluated) {
     if (somethingHolds()) return;
     processEvents.emit('beforeExit', 0);

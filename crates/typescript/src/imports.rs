@@ -5,10 +5,7 @@ use run::{Ask, Effect, Failure, Json, Payload, Port, Seed, Stop, TurnEnd, progra
 use serde::Deserialize;
 use wasmtime::{Caller, Error, Linker, Result};
 
-use crate::{
-    program::State,
-    pure::{self, Answer},
-};
+use crate::{program::State, pure::Answer};
 
 scoped_tls_hkt::scoped_thread_local!(static mut PORT: for<'a> &'a mut (dyn Port + 'a));
 
@@ -236,12 +233,12 @@ fn pure_call(
     data_len: u32,
     out: u32,
 ) -> Result<()> {
-    let op = text(&guest, op, op_len)?;
-    let json = text(&guest, json, json_len)?;
     let memory = guest.data().memory()?;
     let (whole, state) = memory.data_and_store_mut(&mut guest);
+    let op = String::from_utf8_lossy(block(whole, op, op_len)?);
+    let json = String::from_utf8_lossy(block(whole, json, json_len)?);
     let data = if data_len == NO_BYTES { &[][..] } else { block(whole, data, data_len)? };
-    match pure::call(&op, &json, data, state.places()) {
+    match state.pure(&op, &json, data) {
         Ok(Answer { json, bytes }) => reply(&mut guest, out, true, &json, bytes.as_deref()),
         Err(failure) => reply_failure(&mut guest, out, &failure),
     }

@@ -24,6 +24,8 @@ use run::{Code, Guest, GuestError, Hash, Program, limits::Limits};
 
 use crate::{engine::Engine, program::Vm};
 
+pub use pure::{Answer, PureFunctions};
+
 /// The stack, in bytes, of a thread that runs turns: room for the deepest WebAssembly recursion and for what the host's
 /// functions need above it. A turn on a smaller stack may end the process when a program recurses deeply.
 pub const TURN_STACK: usize = engine_config::WASM_STACK + (4 << 20);
@@ -32,6 +34,7 @@ pub const TURN_STACK: usize = engine_config::WASM_STACK + (4 << 20);
 #[derive(Clone)]
 pub struct TypeScript {
     engine: Arc<Engine>,
+    pure: Option<Arc<dyn PureFunctions>>,
 }
 
 impl TypeScript {
@@ -40,7 +43,13 @@ impl TypeScript {
     /// # Errors
     /// `GuestError::Engine` if this machine cannot run it; the text names what is missing.
     pub fn new() -> Result<Self, GuestError> {
-        Ok(Self { engine: Engine::shared()? })
+        Ok(Self { engine: Engine::shared()?, pure: None })
+    }
+
+    /// Adds functions that libraries of the platform call (`quicksave:host`). They must fit the code that programs were
+    /// pinned with, so they change only in ways that old calls do not see.
+    pub fn with_pure(self, functions: Arc<dyn PureFunctions>) -> Self {
+        Self { pure: Some(functions), ..self }
     }
 }
 
@@ -54,11 +63,11 @@ impl Guest for TypeScript {
     }
 
     fn load(&self, code: &Arc<Code>, limits: &Limits) -> Result<Box<dyn Program>, GuestError> {
-        Ok(Box::new(Vm::fresh(&self.engine, code, limits)?))
+        Ok(Box::new(Vm::fresh(&self.engine, self.pure.clone(), code, limits)?))
     }
 
     fn restore(&self, code: &Arc<Code>, limits: &Limits, images: &[Bytes]) -> Result<Box<dyn Program>, GuestError> {
-        let mut vm = Vm::fresh(&self.engine, code, limits)?;
+        let mut vm = Vm::fresh(&self.engine, self.pure.clone(), code, limits)?;
         vm.restore(images)?;
         Ok(Box::new(vm))
     }

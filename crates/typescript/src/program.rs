@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use run::{
-    Code, Effect, GuestError, Image, Json, Outcome, Payload, Port, Program, Stop, TurnEnd, Wake, limits::Limits,
-    program::ProgramError, time::Millis,
+    Code, Effect, Failure, GuestError, Image, Json, Outcome, Payload, Port, Program, Stop, TurnEnd, Wake,
+    limits::Limits, program::ProgramError, time::Millis,
 };
 use serde::Serialize;
 use wasmtime::{Instance, Memory, ResourceLimiter, Store, Trap, TypedFunc};
@@ -15,7 +15,7 @@ use crate::{
     engine::Engine,
     image::{self, Chain},
     imports::{self, NO_BYTES},
-    pure::stack::Places,
+    pure::{self, Answer, PureFunctions, stack::Places},
 };
 
 /// What the host keeps beside an instance. Nothing here decides what the program does next: that is all in its memory.
@@ -27,6 +27,7 @@ pub struct State {
     /// How the turn ended, once it has.
     pub end: Option<TurnEnd>,
     places: Places,
+    pure: Option<Arc<dyn PureFunctions>>,
     memory: Option<Memory>,
     alloc: Option<TypedFunc<u32, u32>>,
 }
@@ -42,9 +43,9 @@ impl State {
         self.alloc.clone().ok_or_else(|| wasmtime::Error::msg("the engine has no allocator yet"))
     }
 
-    /// Positions in the author's files.
-    pub fn places(&mut self) -> &mut Places {
-        &mut self.places
+    /// Performs a pure function.
+    pub fn pure(&mut self, op: &str, json: &str, bytes: &[u8]) -> Result<Answer, Failure> {
+        pure::call(op, json, bytes, &mut self.places, self.pure.as_deref())
     }
 }
 
@@ -101,8 +102,14 @@ struct Start<'a> {
 
 impl Vm {
     /// A program that has not begun.
-    pub fn fresh(engine: &Arc<Engine>, code: &Arc<Code>, limits: &Limits) -> Result<Self, GuestError> {
+    pub fn fresh(
+        engine: &Arc<Engine>,
+        pure: Option<Arc<dyn PureFunctions>>,
+        code: &Arc<Code>,
+        limits: &Limits,
+    ) -> Result<Self, GuestError> {
         let state = State {
+            pure,
             places: Places::new(code.clone()),
             code: code.clone(),
             limiter: Limiter { max: limits.memory.saturating_add(built::STACK), refused: false },

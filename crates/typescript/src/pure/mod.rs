@@ -10,6 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use stack::Places;
 
+/// Functions that another crate provides beside those of ABI.md.
+///
+/// A result must follow from the arguments alone, on every machine and for ever: nothing of it is recorded, and a replay
+/// asks again. Whoever answers may remember what it computed, as long as nobody can tell.
+pub trait PureFunctions: Send + Sync + 'static {
+    /// Performs `op`; `None` if it is none of these. `json` is what the program passed, as text, and `bytes` what it
+    /// passed beside it (empty if nothing).
+    ///
+    /// # Errors
+    /// The failure that the program sees as an exception.
+    fn call(&self, op: &str, json: &str, bytes: &[u8]) -> Option<Result<Answer, Failure>>;
+}
+
 /// The result of a pure function.
 #[derive(Debug)]
 pub struct Answer {
@@ -35,7 +48,16 @@ fn read<'a, T: Deserialize<'a>>(op: &str, json: &'a str) -> Result<T, Failure> {
 }
 
 /// Performs `op`. See ABI.md for the operations.
-pub fn call(op: &str, json: &str, bytes: &[u8], places: &mut Places) -> Result<Answer, Failure> {
+pub fn call(
+    op: &str,
+    json: &str,
+    bytes: &[u8],
+    places: &mut Places,
+    others: Option<&dyn PureFunctions>,
+) -> Result<Answer, Failure> {
+    if let Some(result) = others.and_then(|others| others.call(op, json, bytes)) {
+        return result;
+    }
     match op {
         "url.parse" => url::parse(read(op, json)?),
         "url.set" => url::set(read(op, json)?),

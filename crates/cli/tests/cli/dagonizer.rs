@@ -1,0 +1,164 @@
+//! `@noocodex/dagonizer`: its tests, its example, and what must hold when the process dies.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{Home, finish, signal};
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).canonicalize().expect("it is there")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("text")
+}
+
+#[test]
+fn its_tests_pass_in_the_runtime() {
+    for name in ["flows", "resume", "documents", "runtime", "seeds"] {
+        let home = Home::new();
+        let file = repository("tests/dagonizer").join(format!("{name}.test.ts"));
+        let output = home.run(&["run", text(&file)]).expect(0);
+        assert!(output.out.contains("ℹ fail 0") && !output.out.contains("ℹ pass 0"), "{name}: {output:?}");
+    }
+}
+
+#[test]
+fn the_archivist_runs_offline_and_pays_no_scout_twice() {
+    let run =
+        Command::new(repository("examples/archivist/run")).env("QUICKSAVE", env!("CARGO_BIN_EXE_quicksave")).output();
+    let run = run.expect("started");
+    let out = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{out}\n{}", String::from_utf8_lossy(&run.stderr));
+    for expected in [
+        "visitor abandoned at: visitor closed page",
+        "stopped at compose-loop/crl-compose-response — resumable",
+        "scouts sent by this process: 4; drafts written in all: 1",
+        "goes on at compose-loop/crl-compose-response, with 4 books found before",
+        "scouts sent by this process: 0; drafts written in all: 2",
+        "nothing to finish",
+    ] {
+        assert!(out.contains(expected), "{expected:?} is not in:\n{out}");
+    }
+}
+
+/// A line of nodes that wait, a group and a fan-out; every node writes its name into a file.
+const FLOW: &str = "import { appendFile } from 'node:fs/promises';
+import { Dagonizer, DAGBuilder, NodeStateBase } from '@noocodex/dagonizer';
+class State extends NodeStateBase { items = [1, 2, 3, 4]; results = []; ran = []; }
+export default async function main({ file }) {
+  const dispatcher = new Dagonizer();
+  const node = (name) => dispatcher.registerNode({ name, outputs: ['success'], async execute(state, { item }) {
+    const what = item === undefined ? name : `${name}:${item}`;
+    await new Promise((wake) => setTimeout(wake, 10));
+    await appendFile(file, what + '\\n');
+    if (item === undefined) state.ran.push(name);
+    return { output: 'success', result: item * 2 };
+  } });
+  for (const name of ['a', 'x', 'y', 'each', 'deep', 'z']) node(name);
+  dispatcher.registerDAG(new DAGBuilder('inner').node('deep', 'deep', { success: null }).build());
+  dispatcher.registerDAG(new DAGBuilder('flow')
+    .node('a', 'a', { success: 'both' })
+    .parallel('both', ['x', 'y'], 'all-success', { success: 'all', error: null })
+    .fanOut('all', 'each', 'items', { 'all-success': 'sub', partial: null, 'all-error': null, empty: null },
+      { concurrency: 2, fanIn: { strategy: 'append', target: 'results' } })
+    .deepDAG('sub', 'inner', { success: 'z', error: null })
+    .node('z', 'z', { success: null }).build());
+  const { state, executedNodes } = await dispatcher.execute('flow', new State());
+  return { ran: state.ran, results: state.results, executedNodes, kind: state.lifecycle.kind };
+}
+";
+
+/// What the journal says has ended, in order.
+fn recorded(home: &Home, run: &str) -> Vec<String> {
+    let journal = std::fs::read_to_string(home.journal(run)).unwrap_or_default();
+    let mut found = Vec::new();
+    for line in journal.lines() {
+        let Some(entry) = line.get(..line.rfind('}').map_or(0, |at| at + 1)) else { continue };
+        let Ok(entry) = serde_json::from_str::<Value>(entry) else { continue };
+        if entry["emit"] != "nodes" {
+            continue;
+        }
+        for flow in entry["data"].as_array().into_iter().flatten() {
+            let nodes = flow["nodes"].as_array().into_iter().flatten();
+            found.extend(nodes.filter_map(|node| Some(node.as_str()?.split_once(' ')?.0.to_owned())));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_node_that_ended_is_in_the_journal_and_is_not_run_again_after_a_kill() {
+    // The moments are spread over the flow; each kill hits the same run, which goes on from there.
+    let home = Home::new();
+    let source = home.write("flow.ts", FLOW);
+    let file = home.work().join("ran");
+    let (grant, file_arg) = (format!("--allow-write={}", home.work().display()), format!("file={}", file.display()));
+    let mut child = home.spawn(&["run", text(&source), "--id", "r", "-p", &file_arg, &grant]);
+    let mut ended: Vec<String> = Vec::new();
+    for kill in 0..6 {
+        let enough = ended.len() + 2;
+        crate::support::until("more nodes", || {
+            recorded(&home, "r").len() >= enough || child.try_wait().expect("asked").is_some()
+        });
+        signal(&child, Signal::KILL);
+        finish(child);
+        let now = recorded(&home, "r");
+        assert_eq!(now[..ended.len()], ended[..], "kill {kill}: what was recorded stays");
+        ended = now;
+        child = home.spawn(&["resume", "r", &grant, "--json"]);
+    }
+    let output = finish(child).expect(0).json();
+    let now = recorded(&home, "r");
+    assert_eq!(now[..ended.len()], ended[..]);
+    for (i, name) in now.iter().enumerate() {
+        assert!(!now[..i].contains(name), "{name} ended twice: {now:?}");
+    }
+    // a, the group and its two members, the fan-out and its four items, the sub-DAG and its node, z.
+    assert_eq!(now.len(), 12, "{now:?}");
+    let shown = &home.json(&["show", "r"])["result"];
+    assert_eq!(shown["results"], json!([2, 4, 6, 8]), "{output}");
+    assert_eq!(shown["kind"], "completed");
+    // A write whose result was lost is made again, with the same key; one whose end is recorded is not. So each kill
+    // may double what was under way, and nothing that had ended.
+    let written = std::fs::read_to_string(&file).expect("read");
+    for name in ["a", "x", "y", "each:1", "each:2", "each:3", "each:4", "deep", "z"] {
+        assert!(written.lines().any(|line| line == name), "{name} is missing: {written}");
+    }
+    assert!(written.lines().count() <= 9 + 2 * 6, "{written}");
+}
+
+#[test]
+fn a_stale_writer_of_a_checkpoint_is_refused() {
+    let home = Home::new();
+    let source = home.write(
+        "stores.ts",
+        "import { FileCheckpointStore } from '@noocodex/dagonizer/checkpoint';
+         export default async function main({ folder }) {
+           const one = new FileCheckpointStore(folder), other = new FileCheckpointStore(folder);
+           const seen = [await one.load('k: ä'), await other.load('k: ä')];
+           await one.save('k: ä', 'first');
+           let refused;
+           try { await other.save('k: ä', 'second'); } catch (error) { refused = error.name; }
+           seen.push(await other.load('k: ä'));
+           await other.save('k: ä', 'third');
+           seen.push(await one.load('k: ä'));
+           await one.delete('k: ä');
+           seen.push(await one.load('k: ä'));
+           return { seen, refused };
+         }",
+    );
+    let folder = home.work().join("kept");
+    let (source, param) = (text(&source), format!("folder={}", folder.display()));
+    let denied = home.run(&["run", source, "-p", &param]).expect(1);
+    assert!(denied.err.contains("--allow-write"), "{denied:?}");
+    let grant = format!("--allow-write={}", folder.display());
+    let result = home.json(&["run", source, "-p", &param, &grant])["result"].clone();
+    let expected = json!({ "seen": [null, null, "first", "third", null], "refused": "CheckpointConflictError" });
+    assert_eq!(result, expected);
+}
