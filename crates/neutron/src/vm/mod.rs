@@ -2,10 +2,12 @@
 //! so that a snapshot can be taken at any of them.
 
 mod arith;
+mod aside;
 mod call;
 mod errors;
 mod fast;
 mod member;
+mod pieces;
 mod run;
 mod sites;
 mod tasks;
