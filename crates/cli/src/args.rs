@@ -30,9 +30,13 @@ pub struct Globals {
     /// The folder of runs, states and configuration [default: ~/.photon]
     #[arg(long, global = true, env = "QUICKSAVE_HOME", hide_env_values = true, value_name = "DIR", help_heading = WHERE)]
     pub home: Option<PathBuf>,
-    /// Where runs are kept: `file:DIR`, or `memory:` to keep nothing [default: the home]
-    #[arg(long, global = true, value_name = "URL", help_heading = WHERE)]
+    /// Where runs are kept: file:DIR, sqlite:FILE, postgres://…, or memory: to keep nothing [default: the home]
+    #[arg(long, global = true, env = "QUICKSAVE_STORE", hide_env_values = true, value_name = "URL", help_heading = WHERE)]
     pub store: Option<String>,
+    /// Where snapshots and long values are kept: redis://…, s3://BUCKET/PREFIX, or one of the above [default: with the
+    /// runs]
+    #[arg(long, global = true, env = "QUICKSAVE_CHECKPOINTS", hide_env_values = true, value_name = "URL", help_heading = WHERE)]
+    pub checkpoints: Option<String>,
     /// What runs survive: a power cut (`disk`, the default), or just the death of the process
     #[arg(long, global = true, value_enum, help_heading = WHERE, value_name = "KIND")]
     pub durability: Option<Durability>,
@@ -128,6 +132,16 @@ pub enum Snapshot {
     Never,
 }
 
+impl Durability {
+    /// As stores call it.
+    pub fn kind(self) -> store::Durability {
+        match self {
+            Self::Disk => store::Durability::Disk,
+            Self::Process => store::Durability::Process,
+        }
+    }
+}
+
 impl Globals {
     fn lists(&self) -> [(Kind, bool, &[String]); 10] {
         [
@@ -172,8 +186,18 @@ impl Globals {
         {
             add("--home", Some(&home.to_string_lossy()));
         }
-        if let Some(store) = &self.store {
-            add("--store", Some(store));
+        let stores = [
+            ("--store", "QUICKSAVE_STORE", &self.store),
+            ("--checkpoints", "QUICKSAVE_CHECKPOINTS", &self.checkpoints),
+        ];
+        for (flag, variable, text) in stores {
+            if let Some(text) = text
+                && std::env::var_os(variable).is_none_or(|set| set != text.as_str())
+                && let Ok(url) = text.parse::<store::StoreUrl>()
+            {
+                // Not the text itself, which may hold a password.
+                add(flag, Some(&url.to_string()));
+            }
         }
         if let Some(config) = &self.config {
             add("--config", Some(&config.to_string_lossy()));

@@ -56,6 +56,9 @@ pub enum Error {
     /// A Neutron program does not compile.
     #[error("{}", .0.iter().map(::neutron::Diagnostic::render).collect::<Vec<_>>().join("\n"))]
     Script(Vec<::neutron::Diagnostic>),
+    /// A DAG document, or what it names, is wrong.
+    #[error("{0}")]
+    Dag(::dag::guest::PinError),
     /// A snapshot file cannot be taken up.
     #[error("{file} is refused: {cause}")]
     Snapshot { file: String, cause: String },
@@ -104,7 +107,7 @@ impl Error {
                 let (code, next) = advice(cause);
                 (code, next.or_else(|| Some(format!("once that is mended, go on with: quicksave resume {run}{again}"))))
             }
-            Self::Bundle(_) | Self::Script(_) => (exit::USAGE, None),
+            Self::Bundle(_) | Self::Script(_) | Self::Dag(_) => (exit::USAGE, None),
             Self::Snapshot { .. } => (exit::REFUSED, None),
             Self::Grant(_) => (exit::USAGE, Some("see `quicksave run --help` for what each permission takes".into())),
             Self::Guest(error) => guest(error),

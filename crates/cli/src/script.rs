@@ -75,11 +75,16 @@ pub fn check(file: &Path) -> Result<Vec<Diagnostic>, Error> {
     Ok(::neutron::check(&text, &name, &files))
 }
 
-/// A run of the script in `file`, and what will fail if it gets there.
-pub fn file(file: &Path, args: &[String], id: Option<RunId>) -> Result<(NewRun, Vec<Diagnostic>), Error> {
+/// The pinned code of the script in `file`.
+pub fn compile(file: &Path) -> Result<Checked, Error> {
     let files = Files::default();
     let Loaded { name, text } = source(file, &files)?;
-    let Checked { code, warnings } = ::neutron::compile(&text, &name, &files).map_err(Error::Script)?;
+    ::neutron::compile(&text, &name, &files).map_err(Error::Script)
+}
+
+/// A run of the script in `file`, and what will fail if it gets there.
+pub fn file(file: &Path, args: &[String], id: Option<RunId>) -> Result<(NewRun, Vec<Diagnostic>), Error> {
+    let Checked { code, warnings } = compile(file)?;
     let params = ::neutron::params(args);
     Ok((NewRun { id, tool: stem(file), photon: None, method: None, params, code: Arc::new(code) }, warnings))
 }

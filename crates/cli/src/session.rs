@@ -7,11 +7,12 @@ use bytes::Bytes;
 use executor::{CallContext, Config, Executor, Host, Parts};
 use host::{Checkpoints, Facts, LocalHost, Permissions};
 use run::{Code, EffectClass, Failure, Guest, GuestError, Hash, Outcome, Payload, Program, limits::Limits};
-use store::{CheckpointStore, Durability as FileDurability, FileStore, JournalStore, MemoryStore};
+use store::{CheckpointStore, FileStore, JournalStore, StoreUrl, sealed::Sealed};
 use tokio::runtime::Runtime;
 
 use crate::{
     args::{Durability, Globals},
+    kept::{self, Kept},
     operations::Runs,
     report::Error,
     screen::Terminal,
@@ -30,6 +31,9 @@ pub struct Session {
     pub runtime: Runtime,
     /// The store, if its runs are files.
     pub files: Option<FileStore>,
+    /// The checkpoints, if they are sealed.
+    pub sealed: Option<Sealed>,
+    in_memory: bool,
     journals: Arc<dyn JournalStore>,
     keep: Arc<dyn CheckpointStore>,
 }
@@ -50,27 +54,16 @@ impl Session {
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(most);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
         let runtime = runtime.map_err(|e| Error::io("cannot start threads", e))?;
-        let folder = match globals.store.as_deref() {
-            None if globals.alone => None,
-            None => Some(home.clone()),
-            Some("memory:") => None,
-            Some(url) => Some(folder_of(url)?),
+        let store = match &settings.store {
+            _ if globals.alone => StoreUrl::Memory,
+            Some(url) => url.clone(),
+            None => StoreUrl::File(home.clone()),
         };
-        let durability = match settings.durability {
-            Durability::Disk => FileDurability::Disk,
-            Durability::Process => FileDurability::Process,
-        };
-        // A run has a thread of its own, so it may as well wait there for the disk.
-        let files = folder.map(|folder| FileStore::open(&folder, durability)).transpose()?;
-        let files = files.map(FileStore::syncing_here);
-        let (journals, keep): (Arc<dyn JournalStore>, Arc<dyn CheckpointStore>) = match &files {
-            Some(files) => (Arc::new(files.clone()), Arc::new(files.clone())),
-            None => {
-                let memory = MemoryStore::default();
-                (Arc::new(memory.clone()), Arc::new(memory))
-            }
-        };
-        Ok(Self { globals, settings, home, runtime, files, journals, keep })
+        let checkpoints = settings.checkpoints.as_ref().filter(|_| !globals.alone);
+        let durability = settings.durability.kind();
+        let opened = runtime.block_on(kept::open(&store, checkpoints, &settings.seal, durability))?;
+        let Kept { files, in_memory, journals, keep, sealed } = opened;
+        Ok(Self { globals, settings, home, runtime, files, sealed, in_memory, journals, keep })
     }
 
     /// An executor that lists, reads and removes. No engine is loaded.
@@ -132,7 +125,7 @@ impl Session {
             io: self.runtime.handle().clone(),
         };
         let config = Config {
-            durable: self.settings.durability == Durability::Disk && self.files.is_some(),
+            durable: self.settings.durability == Durability::Disk && !self.in_memory,
             snapshots: self.settings.snapshots,
             limits: self.settings.limits.clone(),
             park_after: self.settings.park_after,
@@ -144,7 +137,10 @@ impl Session {
 
 /// The kinds of programs that this command runs.
 fn guests() -> Vec<Arc<dyn Guest>> {
-    vec![Arc::new(TypeScript), Arc::new(::neutron::Neutron)]
+    let nodes: Vec<Arc<dyn Guest>> = vec![Arc::new(TypeScript), Arc::new(::neutron::Neutron)];
+    let mut all = nodes.clone();
+    all.push(Arc::new(::dag::guest::DagGuest::new(nodes)));
+    all
 }
 
 /// The TypeScript guest, whose engine is loaded by the first program that needs it.
@@ -179,24 +175,6 @@ fn default_home() -> Result<PathBuf, Error> {
     match std::env::var_os("HOME").filter(|home| !home.is_empty()) {
         Some(home) => Ok(PathBuf::from(home).join(".photon")),
         None => Err(Error::usage("there is no home: HOME is not set", "name a folder with --home or QUICKSAVE_HOME")),
-    }
-}
-
-fn folder_of(url: &str) -> Result<PathBuf, Error> {
-    let forms = "file:FOLDER and memory: are the stores of this release";
-    match url.split_once(':') {
-        Some(("file", path)) => {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() {
-                Err(Error::usage(format!("--store {url}: a folder is missing"), forms))
-            } else {
-                Ok(path.into())
-            }
-        }
-        Some((scheme @ ("postgres" | "postgresql" | "sqlite" | "redis" | "rediss" | "s3" | "neutron"), _)) => {
-            Err(Error::not_yet(format!("the store {scheme}:"), forms))
-        }
-        _ => Err(Error::usage(format!("--store {url:?} is not a store"), forms)),
     }
 }
 

@@ -4,6 +4,11 @@
 //! durability = "disk"      # or "process"
 //! snapshot = "auto"        # or "always", "never"
 //! park-after = "60s"
+//! store = "sqlite:runs.db"           # file:, memory:, postgres:
+//! checkpoints = "s3://bucket/prefix" # where snapshots and long values go, if not there: redis: too
+//!
+//! [seal]                   # how those are protected
+//! key-file = "keys"        # or key-env; also compress, accept-plain
 //!
 //! [limits]
 //! cpu = "60s"              # also wall, memory, output, value, pending
@@ -13,8 +18,8 @@
 //! read = ["./data"]
 //! ```
 //!
-//! Without `--config`, `quicksave.toml` in the home is read, then the one in the current folder. Permissions of the
-//! latter do not count: it may have come with a program that nobody has looked at yet.
+//! Without `--config`, `quicksave.toml` in the home is read, then the one in the current folder. What the latter says of
+//! permissions and stores does not count: it may have come with a program that nobody has looked at yet.
 
 use std::{
     fmt,
@@ -26,9 +31,11 @@ use executor::SnapshotPolicy;
 use host::{Grants, Permissions};
 use run::limits::Limits;
 use serde::{Deserialize, Deserializer, de};
+use store::StoreUrl;
 
 use crate::{
     args::{Durability, Globals, Snapshot},
+    kept::Seal,
     report::Error,
     units,
 };
@@ -45,6 +52,11 @@ pub struct Settings {
     pub snapshots: SnapshotPolicy,
     pub park_after: Duration,
     pub limits: Limits,
+    /// Where runs are kept, if not in the home.
+    pub store: Option<StoreUrl>,
+    /// Where checkpoints are kept, if not with the runs.
+    pub checkpoints: Option<StoreUrl>,
+    pub seal: Seal,
     grants: Grants,
 }
 
@@ -57,6 +69,11 @@ struct File {
     park_after: Option<Duration>,
     limits: FileLimits,
     permissions: Grants,
+    #[serde(deserialize_with = "store_url")]
+    store: Option<StoreUrl>,
+    #[serde(deserialize_with = "store_url")]
+    checkpoints: Option<StoreUrl>,
+    seal: Seal,
 }
 
 #[derive(Deserialize, Default, Debug)]
@@ -83,6 +100,9 @@ impl Settings {
             snapshots: SnapshotPolicy::default(),
             park_after: PARK_AFTER,
             limits: Limits::default(),
+            store: None,
+            checkpoints: None,
+            seal: Seal::default(),
             grants: Grants::default(),
         };
         match &globals.config {
@@ -109,11 +129,15 @@ impl Settings {
                         tracing::warn!("the permissions in ./{NAME} do not count unless you name it: --config {NAME}");
                         file.permissions = Grants::default();
                     }
+                    if file.store.is_some() || file.checkpoints.is_some() || file.seal != Seal::default() {
+                        tracing::warn!("the stores in ./{NAME} do not count unless you name it: --config {NAME}");
+                        (file.store, file.checkpoints, file.seal) = (None, None, Seal::default());
+                    }
                     settings.add(file);
                 }
             }
         }
-        settings.flags(globals);
+        settings.flags(globals)?;
         Ok(settings)
     }
 
@@ -137,9 +161,14 @@ impl Settings {
         if file.permissions != Grants::default() {
             self.grants = file.permissions;
         }
+        self.store = file.store.or(self.store.take());
+        self.checkpoints = file.checkpoints.or(self.checkpoints.take());
+        if file.seal != Seal::default() {
+            self.seal = file.seal;
+        }
     }
 
-    fn flags(&mut self, globals: &Globals) {
+    fn flags(&mut self, globals: &Globals) -> Result<(), Error> {
         let limits = &mut self.limits;
         if globals.alone {
             // A script alone has no journal to go on from: it waits where it is, and computes as long as it likes.
@@ -155,7 +184,13 @@ impl Settings {
         limits.wall = globals.limit_wall.or(limits.wall);
         put(&mut limits.memory, globals.limit_memory);
         put(&mut limits.output, globals.limit_output);
+        for (slot, text) in [(&mut self.store, &globals.store), (&mut self.checkpoints, &globals.checkpoints)] {
+            if let Some(text) = text {
+                *slot = Some(text.parse()?);
+            }
+        }
         globals.add_to(&mut self.grants);
+        Ok(())
     }
 }
 
@@ -190,6 +225,11 @@ fn load(path: &Path) -> Result<Option<File>, Error> {
         Error::Config { file: format!("{}:{line}", path.display()), cause: error.message().to_owned() }
     };
     toml::from_str(&text).map(Some).map_err(config)
+}
+
+/// An address of a store. Its errors hold no password.
+fn store_url<'de, D: Deserializer<'de>>(d: D) -> Result<Option<StoreUrl>, D::Error> {
+    String::deserialize(d)?.parse().map(Some).map_err(de::Error::custom)
 }
 
 /// `"30s"`, or a number of seconds.

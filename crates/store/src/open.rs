@@ -74,6 +74,8 @@ impl StoreUrl {
                 let default = RedisOptions::default();
                 let prefix = url.prefix.clone().unwrap_or(default.prefix);
                 let store = RedisStore::open(url.server.reveal(), RedisOptions { durability, prefix, ..default })?;
+                // A server that throws keys away when it is full loses what it is given here.
+                store.check().await?;
                 Ok(Stores { name, journals: None, checkpoints: Arc::new(store) })
             }
             #[cfg(feature = "s3")]

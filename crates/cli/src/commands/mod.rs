@@ -6,6 +6,7 @@ pub mod check;
 mod cleanup;
 mod code;
 mod completions;
+mod dag;
 mod delete;
 mod doctor;
 mod fork;
@@ -18,6 +19,7 @@ mod resume;
 mod run;
 mod show;
 mod signal;
+mod store;
 
 use std::path::PathBuf;
 
@@ -32,6 +34,7 @@ pub enum Command {
     Code(code::Args),
     Repl(repl::Args),
     Check(check::Args),
+    Dag(dag::Args),
     Resume(resume::Args),
     Answer(answer::Args),
     Signal(signal::Args),
@@ -43,6 +46,7 @@ pub enum Command {
     Inspect(inspect::Args),
     Delete(delete::Args),
     Cleanup(cleanup::Args),
+    Store(store::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -65,6 +69,7 @@ pub async fn run(session: &Session, command: Command) -> Result<u8, Error> {
         Command::Code(args) => code::run(session, args).await,
         Command::Repl(args) => repl::run(session, &args),
         Command::Check(args) => check::run(&args, session.globals.json),
+        Command::Dag(args) => dag::run(session, args),
         Command::Resume(args) => resume::run(session, args).await,
         Command::Answer(args) => answer::run(session, args).await,
         Command::Signal(args) => signal::run(session, args).await,
@@ -76,6 +81,7 @@ pub async fn run(session: &Session, command: Command) -> Result<u8, Error> {
         Command::Inspect(args) => inspect::run(session, args).await,
         Command::Delete(args) => delete::run(session, args).await,
         Command::Cleanup(args) => cleanup::run(session, args).await,
+        Command::Store(args) => store::run(session, args).await,
         Command::Doctor(args) => doctor::run(session, args).await,
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Man(args) => man::run(&args),

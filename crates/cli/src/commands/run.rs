@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ::run::RunId;
 use serde_json::Value;
 
-use crate::{drive, report::Error, screen::Terminal, script, session::Session, source};
+use crate::{dags, drive, output, report::Error, screen::Terminal, script, session::Session, source};
 
 /// Run a program: a Neutron script, or the default export of a module
 ///
@@ -13,7 +13,7 @@ use crate::{drive, report::Error, screen::Terminal, script, session::Session, so
 /// death of this process: `quicksave resume RUN` goes on where it was.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The program (.nt, .ts, .mts, .cts, .js, .mjs, .cjs)
+    /// The program (.nt, .ts, .mts, .cts, .js, .mjs, .cjs, .dag.json)
     file: PathBuf,
     /// The method, where the program has several; for a Neutron script, what `sys.args()` gives
     #[arg(value_name = "METHOD|ARGUMENT")]
@@ -48,6 +48,16 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         }
         let (new, warnings) = script::file(&args.file, &args.rest, args.id)?;
         crate::warn(&session.globals, &warnings);
+        new
+    } else if dags::is_document(&args.file) {
+        if let Some(more) = args.rest.first() {
+            let next = "a DAG has no methods; give what its state begins with by -p NAME=VALUE";
+            return Err(Error::usage(format!("{more:?} is one argument too many"), next));
+        }
+        let (new, warnings) = dags::file(&args.file, params, args.id)?;
+        if !session.globals.quiet {
+            warnings.iter().for_each(|warning| output::error_line(format!("warning: {}", output::tame(warning))));
+        }
         new
     } else {
         let mut rest = args.rest.into_iter();

@@ -1,7 +1,10 @@
 //! The paths of a run, one by one.
 
+use std::sync::Arc;
+
 use executor::{ExecError, Finished, Request, Retry, SnapshotPolicy};
 use run::{Body, Json, Status, entry::Waiting};
+use store::{CheckpointStore, JournalStore, MemoryStore};
 
 use crate::{
     machine::Step::{self, *},
@@ -168,4 +171,22 @@ fn cleaning_up_removes_old_runs_and_the_code_that_nobody_needs() {
     assert_eq!(clean(0).iter().map(run::RunId::as_str).collect::<Vec<_>>(), ["a"]);
     assert_eq!(code(), 1);
     assert!(matches!(rig.resume("b").unwrap(), Finished::Waiting(_)));
+}
+
+#[test]
+fn nothing_of_a_removed_run_stays_where_checkpoints_are_kept_apart() {
+    let (journals, keep) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+    let rig = Rig::over(journals.clone(), keep.clone(), SnapshotPolicy::Always);
+    for run in ["a", "b", "c"] {
+        rig.start(run, &vec![vec![Write, Ask], vec![Read]]).unwrap();
+    }
+    let keys = |run: &str| rig.io.block_on(keep.list(&format!("runs/{run}/"))).unwrap().len();
+    assert!(["a", "b", "c"].iter().all(|run| keys(run) > 0));
+    rig.io.block_on(rig.executor.delete(&"a".parse().unwrap())).unwrap();
+    // As after a crash between the two stores.
+    rig.io.block_on(journals.delete(&"b".parse().unwrap())).unwrap();
+    assert_eq!((keys("a"), keys("b") > 0), (0, true));
+    rig.io.block_on(rig.executor.cleanup(std::time::Duration::ZERO, false)).unwrap();
+    assert_eq!((keys("b"), keys("c") > 0), (0, true));
+    assert!(matches!(rig.resume("c").unwrap(), Finished::Waiting(_)));
 }
