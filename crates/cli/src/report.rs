@@ -233,6 +233,10 @@ fn system(error: &io::Error) -> Option<String> {
         StorageFull | QuotaExceeded => "free some space; nothing that was recorded is lost".into(),
         NotFound => "check the path".into(),
         NotADirectory => "choose a folder with --home".into(),
+        ConnectionRefused | ConnectionReset | ConnectionAborted | NotConnected | TimedOut | BrokenPipe => {
+            "see that the server runs and can be reached, and do the same again; nothing that was recorded is lost"
+                .into()
+        }
         _ => return None,
     })
 }

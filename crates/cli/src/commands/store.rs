@@ -38,7 +38,8 @@ enum What {
     /// Checks the checksum of every line of every journal, and the hash of every snapshot, long value and pinned code.
     Check {
         /// Which: file:DIR, sqlite:FILE, postgres://…, redis://…, s3://…
-        store: String,
+        // Not `store`, which is the name of a global option.
+        url: String,
     },
     /// Encrypt all checkpoints under the current key of the configuration's [seal]
     ///
@@ -49,7 +50,7 @@ enum What {
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     match args.what {
         What::Copy { from, to } => copy_all(session, &from.parse()?, &to.parse()?).await,
-        What::Check { store } => check_all(session, &store.parse()?).await,
+        What::Check { url } => check_all(session, &url.parse()?).await,
         What::Rotate => rotate(session).await,
     }
 }
