@@ -180,11 +180,11 @@ fn nothing_of_a_removed_run_stays_where_checkpoints_are_kept_apart() {
     for run in ["a", "b", "c"] {
         rig.start(run, &vec![vec![Write, Ask], vec![Read]]).unwrap();
     }
-    let keys = |run: &str| rig.io.block_on(keep.list(&format!("runs/{run}/"))).unwrap().len();
+    let keys = |run: &str| rig.io.block_on(CheckpointStore::list(&*keep, &format!("runs/{run}/"))).unwrap().len();
     assert!(["a", "b", "c"].iter().all(|run| keys(run) > 0));
     rig.io.block_on(rig.executor.delete(&"a".parse().unwrap())).unwrap();
     // As after a crash between the two stores.
-    rig.io.block_on(journals.delete(&"b".parse().unwrap())).unwrap();
+    rig.io.block_on(JournalStore::delete(&*journals, &"b".parse().unwrap())).unwrap();
     assert_eq!((keys("a"), keys("b") > 0), (0, true));
     rig.io.block_on(rig.executor.cleanup(std::time::Duration::ZERO, false)).unwrap();
     assert_eq!((keys("b"), keys("c") > 0), (0, true));
