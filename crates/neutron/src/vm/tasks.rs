@@ -228,20 +228,11 @@ impl Vm {
                 Asked::Timer { due } => Effect::Timer { due: *due as u64 },
                 Asked::Line { prompt } => crate::modules::question(prompt),
                 Asked::Call { op } if op == CHECKPOINT => {
-                    // It was saved.
+                    // Another task had saved and was about to go on.
                     if let Some(task) = self.heap.task_mut(handle) {
                         task.waits = Waits::Nothing;
                         let dst = task.dst as usize;
                         task.stack[dst] = Value::FALSE;
-                        self.ready.push_back(handle);
-                    }
-                    continue;
-                }
-                Asked::Call { op } if op == crate::modules::CHECKPOINT => {
-                    // Another task had saved and was about to go on.
-                    if let Some(task) = self.heap.task_mut(handle) {
-                        task.waits = Waits::Nothing;
-                        task.stack[task.dst as usize] = Value::FALSE;
                         self.ready.push_back(handle);
                     }
                     continue;
