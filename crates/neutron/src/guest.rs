@@ -31,6 +31,7 @@ impl Running {
         match end {
             End::Waits | End::Stepped => TurnEnd::Idle,
             End::Done(0) => TurnEnd::Done(Payload::null()),
+            End::Gave(result) => TurnEnd::Done(result.into()),
             // The exit code is the message.
             End::Done(code) => TurnEnd::Failed(run::program::ProgramError::new("exit", code.to_string())),
             End::Failed(error) => TurnEnd::Failed(error),
@@ -41,7 +42,7 @@ impl Running {
 impl Program for Running {
     fn turn(&mut self, wake: Wake, port: &mut dyn Port) -> Result<TurnEnd, Stop> {
         let end = match wake {
-            Wake::Start { params, seed, run, now, .. } => self.vm.start(&params, seed, run, now, port)?,
+            Wake::Start { method, params, seed, run, now } => self.vm.start(method, &params, seed, run, now, port)?,
             Wake::Result { n, outcome, now } => self.vm.deliver(n, outcome, now, port)?,
             Wake::Reseed { seed, run } => {
                 self.vm.world.run = run;

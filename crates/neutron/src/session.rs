@@ -87,7 +87,7 @@ impl Session {
     pub fn new(memory: usize, params: &Json, seed: Seed, now: u64, port: &mut dyn Port) -> Result<Self, Stop> {
         let (program, _) = compile("", &[0], &mut |_, _| Err(String::new()));
         let mut vm = Vm::new(Arc::new(program), memory);
-        vm.start(params, seed, NAME.into(), now, port)?;
+        vm.start(None, params, seed, NAME.into(), now, port)?;
         let mut session = Self { vm, text: String::new(), offsets: Vec::new() };
         session.abandon();
         Ok(session)
@@ -161,7 +161,7 @@ impl Session {
         let step = match end {
             End::Waits | End::Stepped => return Step::Waits,
             End::Done(code) if code != 0 || !self.has_ended() => Step::Exit(code),
-            End::Done(_) => {
+            End::Done(_) | End::Gave(_) => {
                 let result = self.vm.heap.task(self.vm.main).map_or(Value::NIL, |t| t.result);
                 Step::Value(self.shown(result))
             }

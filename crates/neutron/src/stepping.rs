@@ -34,6 +34,7 @@ fn result(end: End) -> Option<TurnEnd> {
         End::Stepped => None,
         End::Waits => Some(TurnEnd::Idle),
         End::Done(0) => Some(TurnEnd::Done(run::Payload::null())),
+        End::Gave(result) => Some(TurnEnd::Done(result.into())),
         End::Done(code) => Some(TurnEnd::Failed(run::program::ProgramError::new("exit", code.to_string()))),
         End::Failed(error) => Some(TurnEnd::Failed(error)),
     }
@@ -79,8 +80,8 @@ impl Stepper {
 
     /// Begins. `None`: stopped by the limit.
     pub fn start(&mut self, wake: Wake, port: &mut dyn Port) -> Result<Option<TurnEnd>, Stop> {
-        let Wake::Start { params, seed, run, now, .. } = wake else { return Ok(None) };
-        self.vm.start(&params, seed, run, now, port).map(result)
+        let Wake::Start { method, params, seed, run, now } = wake else { return Ok(None) };
+        self.vm.start(method, &params, seed, run, now, port).map(result)
     }
 
     /// Goes on after the limit.

@@ -271,7 +271,7 @@ impl Compiler<'_> {
         let mut mains = body.iter().filter(|s| s.early_name().is_some_and(|n| &*n.name == "main"));
         let is_main = |s: &Stmt| matches!(&s.kind, StmtKind::Fun(f) if f.params.iter().all(|p| p.default.is_some()));
         if self.is_entry && mains.next_back().is_some_and(is_main) {
-            self.main_mark = Some(self.hidden_global("(main was called)".into()));
+            self.main_mark = Some(self.hidden_global(crate::vm::MAIN_MARK.into()));
         }
         // Functions are compiled before the variables that they assign to.
         for statement in body {

@@ -130,6 +130,37 @@ fn write(heap: &Heap, value: Value, indent: Option<usize>, depth: usize, out: &m
     Ok(())
 }
 
+/// One step from a value to a part of it.
+pub(crate) enum Step {
+    Index(usize),
+    /// The handle of the name.
+    Member(u32),
+}
+
+/// Whether there is something in a value that JSON has no form for; the way to the first, its last step first.
+pub(crate) fn find_unsayable(heap: &Heap, value: Value, depth: usize, path: &mut Vec<Step>) -> bool {
+    if depth > MAX_DEPTH {
+        return true;
+    }
+    if let Some(n) = value.as_number() {
+        return !n.is_finite();
+    }
+    match value.kind() {
+        Some(Kind::Special | Kind::Text) => false,
+        Some(Kind::Array) => heap.items(value).iter().enumerate().any(|(i, item)| {
+            let found = find_unsayable(heap, *item, depth + 1, path);
+            path.extend(found.then_some(Step::Index(i)));
+            found
+        }),
+        Some(Kind::Map | Kind::Instance) => members(heap, value).into_iter().any(|(key, member)| {
+            let found = find_unsayable(heap, member, depth + 1, path);
+            path.extend(found.then_some(Step::Member(key)));
+            found
+        }),
+        _ => true,
+    }
+}
+
 /// Members of an object, or fields of an instance.
 fn members(heap: &Heap, value: Value) -> Vec<(u32, Value)> {
     match &heap.slots[value.payload() as usize] {
@@ -159,33 +190,33 @@ fn stringify(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     Ok(cx.new_text(text))
 }
 
-fn parse_text(cx: &mut Cx<'_>, text: &str, from: &str) -> R<Value> {
+/// The value that a text says. `from`: what the text is, for messages.
+pub(crate) fn parse_into(heap: &mut Heap, text: &str, from: &str) -> R<Value> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let limit = cx.heap.bytes.saturating_add(cx.heap.limit);
+    let limit = heap.bytes.saturating_add(heap.limit);
     let full = Cell::new(false);
-    let parsed = Reader { heap: cx.heap, limit, full: &full }
-        .deserialize(&mut json)
-        .and_then(|value| json.end().map(|()| value));
+    let parsed =
+        Reader { heap, limit, full: &full }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     let reason = match parsed {
         Ok(value) => return Ok(value),
         Err(reason) => reason,
     };
     if full.get() {
-        room(cx.heap, usize::MAX)?;
+        room(heap, usize::MAX)?;
     }
     fail(kind::VALUE, format!("{from} is not JSON: {reason}"))
 }
 
 fn parse(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let text = cx.owned(args, 0, "the text")?;
-    parse_text(cx, &text, "the text")
+    parse_into(cx.heap, &text, "the text")
 }
 
 fn read_file(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {
     let content = super::files::read(cx, args)?;
     let text = cx.owned(&[content], 0, "the file's content")?;
     let from = format!("the file {}", cx.heap.show(args[0]));
-    parse_text(cx, &text, &from)
+    parse_into(cx.heap, &text, &from)
 }
 
 fn write_file(cx: &mut Cx<'_>, args: &[Value]) -> R<Value> {

@@ -14,7 +14,7 @@ mod files;
 mod fmt;
 mod format;
 mod http;
-mod json;
+pub(crate) mod json;
 mod json_reader;
 mod log;
 mod math;

@@ -8,7 +8,7 @@ use super::{BadSnapshot, Read, damaged, program, verify};
 use crate::heap::Waits;
 use crate::modules;
 use crate::value::Kind;
-use crate::vm::{LogState, Rng, Vm, World};
+use crate::vm::{LogState, Method, Rng, Vm, World};
 
 pub(super) fn restore(body: &[u8], memory: usize) -> Read<Vm> {
     let mut r = Reader::new(body);
@@ -54,6 +54,12 @@ fn read_roots(vm: &mut Vm, known: &Known<'_>, r: &mut Reader<'_>) -> Read<()> {
     vm.main = known.handle(r, Kind::Task)?;
     vm.next_task = r.u32()?;
     vm.fresh_from_file = r.bool()?;
+    vm.method = match r.u8()? {
+        0 => Method::None,
+        1 => Method::Later { name: r.text()?.to_owned(), params: r.text()?.to_owned() },
+        2 => Method::Called { name: r.text()?.to_owned() },
+        _ => return damaged("what is called at the end is of no known kind"),
+    };
     vm.globals = known.values(r)?;
     if vm.globals.len() != known.program.globals.len() {
         return damaged("the number of variables is wrong");

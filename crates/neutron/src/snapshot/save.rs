@@ -5,7 +5,7 @@ use super::{BadSnapshot, FORMAT, HEADER, MAGIC, checksum, objects, program};
 use crate::heap::NONE;
 use crate::modules;
 use crate::value::{Kind, Value};
-use crate::vm::{Vm, World};
+use crate::vm::{Method, Vm, World};
 
 /// The numbers that objects and functions have in the file.
 pub(super) struct Numbers {
@@ -154,6 +154,18 @@ fn roots(vm: &Vm, current: u32, numbers: &mut Numbers, w: &mut Writer) {
     w.u32(numbers.handle(vm.main));
     w.u32(vm.next_task);
     w.bool(vm.fresh_from_file);
+    match &vm.method {
+        Method::None => w.u8(0),
+        Method::Later { name, params } => {
+            w.u8(1);
+            w.text(name);
+            w.text(params);
+        }
+        Method::Called { name } => {
+            w.u8(2);
+            w.text(name);
+        }
+    }
     numbers.values(&vm.globals, w);
 }
 

@@ -7,6 +7,7 @@ mod call;
 mod errors;
 mod fast;
 mod member;
+mod method;
 mod pieces;
 mod run;
 mod sites;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub(crate) use arith::repeat;
 pub(crate) use member::map_key;
+pub(crate) use method::{MAIN_MARK, Method};
 pub(crate) use run::Exit;
 pub(crate) use sites::{Cache, Site};
 pub(crate) use turn::End;
@@ -74,6 +76,8 @@ pub(crate) struct Vm {
     pub array_class: u32,
     /// Instructions until `run_steps` stops.
     pub steps: u64,
+    /// What is called when the top level has ended, and what the run's result is.
+    pub method: Method,
     /// Continued from a file, and nothing observable happened since: the next `sys.exit` belongs to the former life.
     pub fresh_from_file: bool,
 }
@@ -117,6 +121,7 @@ impl Vm {
             next_task: 0,
             array_class: NONE,
             steps: 0,
+            method: Method::None,
             fresh_from_file: false,
         }
     }

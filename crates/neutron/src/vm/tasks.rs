@@ -166,6 +166,11 @@ impl Vm {
             match exit {
                 Exit::Waiting => self.park(),
                 Exit::Ended => {
+                    match self.begin_method() {
+                        Some(Ok(())) => continue,
+                        Some(Err(exit)) => return Some(exit),
+                        None => {}
+                    }
                     let result = self.task.stack[0];
                     self.end_task(result, None);
                 }

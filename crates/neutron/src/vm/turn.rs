@@ -14,15 +14,18 @@ pub(crate) enum End {
     Waits,
     /// The program ended; its exit code.
     Done(i32),
+    /// The function that the run called returned this.
+    Gave(Json),
     Failed(ProgramError),
     /// Only in tests: as many instructions as asked for were done.
     Stepped,
 }
 
 impl Vm {
-    /// The program begins, or goes on from a file.
+    /// The program begins, or goes on from a file. `method`: a function to be called when the top level has ended.
     pub fn start(
         &mut self,
+        method: Option<String>,
         params: &Json,
         seed: Seed,
         run: String,
@@ -32,6 +35,9 @@ impl Vm {
         let args: serde_json::Value = params.value();
         if let Some(args) = args.get("args").and_then(|a| a.as_array()) {
             self.world.args = args.iter().map(|a| a.as_str().map_or_else(|| a.to_string(), str::to_owned)).collect();
+        }
+        if let Some(Err(error)) = method.map(|method| self.choose_method(method, params)) {
+            return Ok(End::Failed(error));
         }
         self.world.run = run;
         self.world.set_clock(now);
@@ -109,7 +115,11 @@ impl Vm {
         }
         match self.unseen_failure() {
             Some((error, trace)) => End::Failed(self.report(error, trace)),
-            None => End::Done(0),
+            None => match self.result_of_method() {
+                Some(Ok(result)) => End::Gave(result),
+                Some(Err(error)) => End::Failed(error),
+                None => End::Done(0),
+            },
         }
     }
 

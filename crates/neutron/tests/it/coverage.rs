@@ -127,6 +127,8 @@ const ELSEWHERE: &[&str] = &[
     "this string would be longer than the program may use memory",
     "the program holds more than {limit} MiB; free something or raise its limit",
     "the program is too large for a snapshot",
+    // Runs of one function.
+    "{name} is to be called as a function, and it is a value of type {what}",
     // A hundred thousand tasks.
     "there are {MAX_TASKS} tasks already",
     // Damaged machines.

@@ -276,6 +276,17 @@ pub fn read_by_the_page(file: &[u8]) {
     });
     section.u32s(2);
     section.bool();
+    match section.u8() {
+        0 => {}
+        1 => {
+            section.text();
+            section.text();
+        }
+        2 => {
+            section.text();
+        }
+        n => panic!("method of kind {n}"),
+    }
     assert_eq!(section.values(), globals);
     assert!(section.0.is_empty());
     let mut section = page.section(4);

@@ -9,6 +9,7 @@ mod drive;
 mod heap;
 mod hostile;
 mod memory;
+mod method;
 mod port;
 mod resume;
 mod samples;
