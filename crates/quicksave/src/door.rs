@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc};
 
 use executor::{Config, ExecError, Executor, Finished, NewRun, Opened, Parts, Request, Retry};
 use futures::future::BoxFuture;
-use run::{Code, Effect, Failure, GuestError, Json, RunId, program::Module};
+use run::{Code, Effect, Failure, Guest, GuestError, Json, RunId, program::Module};
 use serde::{Serialize, de::DeserializeOwned};
 use store::{
     CheckpointStore, JournalStore, Owner,
@@ -14,12 +14,14 @@ use store::{
 use crate::{
     Context, Error, System,
     context::{Works, json},
+    dags,
     native::{Function, Native, Show, StepHost, Workflow},
 };
 
 /// Builds a [`Quicksave`].
 pub struct QuicksaveBuilder {
     workflows: BTreeMap<String, Workflow>,
+    dags: Vec<String>,
     home: Option<PathBuf>,
     stores: Option<(Arc<dyn JournalStore>, Arc<dyn CheckpointStore>)>,
     durability: Durability,
@@ -47,6 +49,31 @@ impl QuicksaveBuilder {
             })
         });
         self.workflows.insert(name.into(), Workflow { version: version.into(), function });
+        self
+    }
+
+    /// Registers a node of DAGs: its result is recorded when it ends, and it is not run again. It gives nothing for
+    /// `success`, a text for another port, or `{output, state, result}`; see docs/dag.md. A node with several steps of
+    /// its own is registered by [`Self::workflow`].
+    pub fn node<I, O, F, R>(self, name: &str, version: &str, function: F) -> Self
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + DeserializeOwned + Send + 'static,
+        F: Fn(I) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<O, Error>> + Send + 'static,
+    {
+        let step: Arc<str> = name.into();
+        self.workflow(name, version, move |context: Context, input: I| {
+            let (step, work) = (step.clone(), function(input));
+            async move { context.step(&step, work).await }
+        })
+    }
+
+    /// Registers a DAG by its document (docs/dag.md), whose nodes are names of registered functions and whose sub-DAGs
+    /// are names of registered DAGs. It is started like a workflow, by its own name, with the state that it begins with;
+    /// its result is a [`crate::DagResult`].
+    pub fn dag(mut self, document: &str) -> Self {
+        self.dags.push(document.into());
         self
     }
 
@@ -92,14 +119,20 @@ impl QuicksaveBuilder {
             }
         };
         let works = Works::default();
-        let codes =
-            self.workflows.iter().map(|(name, workflow)| (name.clone(), Arc::new(code(name, &workflow.version))));
-        let codes = codes.collect();
+        let functions = self.workflows.iter().map(|(name, workflow)| (name.clone(), code(name, &workflow.version)));
+        let mut codes: BTreeMap<String, Code> = functions.collect();
+        for (name, code) in dags::codes(&dags::named(self.dags)?, &codes)? {
+            if codes.insert(name.clone(), code).is_some() {
+                return Err(Error::new(format!("a function and a DAG are both named {name:?}; rename one")));
+            }
+        }
+        let codes = codes.into_iter().map(|(name, code)| (name, Arc::new(code))).collect();
+        let native: Arc<dyn Guest> = Arc::new(Native { workflows: self.workflows, works: works.clone() });
         let io = tokio::runtime::Handle::try_current().map_err(Error::new)?;
         let parts = Parts {
             journals,
             keep,
-            guests: vec![Arc::new(Native { workflows: self.workflows, works: works.clone() })],
+            guests: vec![native.clone(), Arc::new(dag::guest::DagGuest::new(vec![native]))],
             host: Arc::new(StepHost { works, show: self.show }),
             world: Arc::new(System),
             io,
@@ -173,6 +206,7 @@ impl Quicksave {
     pub fn builder() -> QuicksaveBuilder {
         QuicksaveBuilder {
             workflows: BTreeMap::new(),
+            dags: Vec::new(),
             home: None,
             stores: None,
             durability: Durability::Disk,

@@ -27,12 +27,14 @@
 //! stops with `diverged` and says where.
 
 mod context;
+mod dags;
 mod door;
 mod error;
 mod native;
 mod system;
 
 pub use context::Context;
+pub use dags::{DagResult, NodeInput};
 pub use door::{Handle, Quicksave, QuicksaveBuilder};
 pub use error::Error;
 pub use executor::{Executor, Finished, Request, RunInfo};

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use quicksave::{Context, Error, Finished, Quicksave, executor::SnapshotPolicy, store::memory::MemoryStore};
+use quicksave::{
+    Context, DagResult, Error, Finished, NodeInput, Quicksave, RunId, executor::SnapshotPolicy,
+    store::memory::MemoryStore,
+};
+use serde_json::{Value, json};
 
 #[derive(Clone, Default)]
 struct Counts {
@@ -123,4 +127,104 @@ async fn another_version_is_refused_and_a_failed_step_fails_the_run() {
     assert!(refused.contains("version \"1\""), "{refused}");
     assert!(first.retry(&run).await.unwrap().result::<()>().await.is_err());
     assert_eq!(counts.steps.load(Ordering::SeqCst), 2);
+}
+
+const ORDERS: &str = r#"{
+    "@type": "DAG", "name": "orders", "version": "1", "entrypoint": "load",
+    "nodes": [
+        { "@type": "SingleNode", "name": "load", "node": "load", "outputs": { "success": "price" } },
+        { "@type": "FanOutNode", "name": "price", "node": "price", "source": "orders", "concurrency": 2,
+          "fanIn": { "strategy": "append", "target": "prices" }, "retry": { "attempts": 2, "baseMs": 1 },
+          "outputs": { "all-success": "sum", "partial": null, "all-error": null, "empty": null } },
+        { "@type": "SingleNode", "name": "sum", "node": "sum", "outputs": { "success": null } }
+    ]
+}"#;
+
+/// A DAG of functions; `die` says after how many nodes they hang, as in a process that is killed there.
+fn orders(store: &Arc<MemoryStore>, counts: &Counts, die: u32) -> Quicksave {
+    let (load, price, sum) = (counts.clone(), counts.clone(), counts.clone());
+    let hang = move |counts: Counts| async move {
+        if counts.steps.load(Ordering::SeqCst) >= die {
+            std::future::pending::<()>().await;
+        }
+        counts.steps.fetch_add(1, Ordering::SeqCst)
+    };
+    Quicksave::builder()
+        .stores(store.clone(), store.clone())
+        .node("load", "1", move |_: NodeInput| {
+            let counts = load.clone();
+            async move {
+                hang(counts).await;
+                Ok(json!({ "state": { "orders": [1, 2, 3, 4, 5] } }))
+            }
+        })
+        .node("price", "1", move |input: NodeInput| {
+            let counts = price.clone();
+            async move {
+                if input.attempt == 1 && input.item == 3 {
+                    return Err(Error::new("the first attempt of the third fails"));
+                }
+                hang(counts).await;
+                Ok(json!({ "result": input.item.as_u64().unwrap_or(0) * 10 }))
+            }
+        })
+        .workflow("sum", "1", move |cx: Context, input: NodeInput<Value>| {
+            let counts = sum.clone();
+            async move {
+                let prices: Vec<u64> = serde_json::from_value(input.state["prices"].clone()).map_err(Error::new)?;
+                let total = cx.step("add", async move {
+                    hang(counts).await;
+                    Ok(prices.iter().sum::<u64>())
+                });
+                Ok(json!({ "state": { "total": total.await? } }))
+            }
+        })
+        .dag(ORDERS)
+        .open()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dag_of_functions_goes_on_where_it_was_killed() {
+    for die in 0..=7 {
+        let (store, counts) = (Arc::new(MemoryStore::new()), Counts::default());
+        let id: RunId = "orders".parse().unwrap();
+        let first = orders(&store, &counts, die);
+        let handle = first.start_as(Some(id.clone()), "orders", &json!({})).await.unwrap();
+        if die < 7 {
+            let deadline = std::time::Instant::now() + Duration::from_secs(30);
+            while counts.steps.load(Ordering::SeqCst) < die {
+                assert!(std::time::Instant::now() < deadline, "the nodes do not come to number {die}");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            handle.leave();
+            assert!(matches!(handle.finished().await, Ok(Finished::Left)));
+        } else {
+            handle.finished().await.unwrap();
+        }
+        let second = orders(&store, &counts, u32::MAX);
+        let result: DagResult = second.resume(&id).await.unwrap().result().await.unwrap();
+        assert_eq!(result.state["total"], 150, "killed at {die}");
+        assert_eq!(result.state["prices"], json!([10, 20, 30, 40, 50]));
+        assert_eq!(result.executed_nodes, ["load", "price", "sum"]);
+        assert_eq!(counts.steps.load(Ordering::SeqCst), 7, "each node once; killed at {die}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_dag_is_refused_when_it_is_registered() {
+    for (from, to, expected) in [
+        (r#""node": "sum""#, r#""node": "sun""#, "nodes[2].node: \"sun\" is no reference to a node"),
+        (r#""node": "sum""#, r#""node": "shell:rm""#, "nodes[2].node: \"shell:rm\" is not performed here"),
+        (r#""success": "price""#, r#""success": "prize""#, "nodes[0].outputs.success"),
+        (r#""name": "orders""#, r#""name": "sum""#, "a function and a DAG are both named \"sum\""),
+    ] {
+        let builder = Quicksave::builder().stores(Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+        let builder = ["load", "price", "sum"]
+            .into_iter()
+            .fold(builder, |builder, name| builder.node(name, "1", |_: NodeInput| async { Ok(()) }));
+        let text = ORDERS.replace(from, to);
+        let error = builder.dag(&text).open().err().expect("refused").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }

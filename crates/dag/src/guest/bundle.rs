@@ -22,6 +22,11 @@ pub trait Loader {
 
     /// The pinned code of a node's file, as the document in `from` names it (`./nodes.ts`).
     fn code(&mut self, from: &str, file: &str) -> Result<Code, String>;
+
+    /// The pinned code of the function that is registered as `name`, if there can be any.
+    fn registered(&mut self, _name: &str) -> Option<Code> {
+        None
+    }
 }
 
 /// A DAG with everything that it needs.
@@ -88,7 +93,12 @@ impl Pin {
                     }
                     Err(why) => self.faults.push(format!("{file}: {path}: {named}: {why}")),
                 },
+                Reference::Registered(name) if imports.contains_key(name) => {}
                 Reference::Registered(name) => {
+                    if let Some(code) = loader.registered(name) {
+                        imports.insert(name.to_owned(), self.node(&code));
+                        continue;
+                    }
                     let how = "a file runs no registered functions; name one of a file, as in ./nodes.ts#name";
                     self.faults.push(format!("{file}: {path}: {name:?} is no reference to a node: {how}"));
                 }
@@ -191,18 +201,19 @@ impl Unpacked {
                 files.insert((dag.name.clone(), named), code);
             }
         }
-        let runner = |site: u32, reference: &str| -> Result<Runner, String> {
+        let runner = |site: u32, reference_text: &str| -> Result<Runner, String> {
             let here = &compiled.sites()[site as usize];
             let dag = compiled.flows()[here.flow as usize].dag.name.clone();
-            let fault = |why: String| format!("{}: {reference}: {why}", here.path);
-            Ok(match Reference::parse(reference) {
+            let fault = |why: String| format!("{}: {reference_text}: {why}", here.path);
+            Ok(match Reference::parse(reference_text) {
                 Reference::Shell(command) => Runner::Shell(command.into()),
                 Reference::Http(url) => Runner::Http(url.into()),
-                Reference::Registered(_) => {
-                    return Err(fault("no function is registered by this name; use ./file#name".into()));
-                }
-                Reference::File { file, name } => {
-                    let code = files.get(&(dag, file)).ok_or_else(|| fault("the code has no such file".into()))?;
+                reference @ (Reference::Registered(_) | Reference::File { .. }) => {
+                    let (named, name) = match reference {
+                        Reference::File { file, name } => (file, name),
+                        _ => (reference_text, None),
+                    };
+                    let code = files.get(&(dag, named)).ok_or_else(|| fault("the code does not have it".into()))?;
                     let known = || guests.keys().cloned().collect::<Vec<_>>().join(", ");
                     let guest = guests.get(&code.guest);
                     let missing =
