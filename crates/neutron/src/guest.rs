@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use run::limits::Limits;
 use run::{Code, Guest, GuestError, Hash, Image, Json, Payload, Port, Program, Stop, TurnEnd, Wake};
@@ -81,7 +81,7 @@ impl Guest for Neutron {
     fn load(&self, code: &Arc<Code>, limits: &Limits) -> Result<Box<dyn Program>, GuestError> {
         if code.entry.ends_with(SNAP) {
             let module = code.modules.get(&code.entry).ok_or_else(|| missing(&code.entry))?;
-            let bytes = STANDARD.decode(&module.source).map_err(|e| GuestError::Refused(e.to_string()))?;
+            let bytes = STANDARD.decode_to_vec(&module.source).map_err(|e| GuestError::Refused(e.to_string()))?;
             let vm = snapshot::decode(&bytes, limits.memory).map_err(|e| GuestError::Refused(e.to_string()))?;
             return Ok(Box::new(Running { vm }));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 use run::program::{Code, Module};
 use run::{GuestError, Json};
 
@@ -67,11 +67,13 @@ pub fn check(source: &str, file: &str, loader: &dyn Loader) -> Vec<Diagnostic> {
     units(file, source, loader).compile(None).1
 }
 
-/// The code of a run that continues from a snapshot file. The file is checked first.
+/// The code of a run that continues from a snapshot file. The file's frame and checksum are checked here, and its content
+/// once, when the code is loaded.
 pub fn resume(snapshot: &[u8], file: &str) -> Result<Code, BadSnapshot> {
-    snapshot::decode(snapshot, usize::MAX)?;
+    snapshot::check_frame(snapshot)?;
     let entry = if file.ends_with(SNAP) { file.to_owned() } else { format!("{file}{SNAP}") };
-    let module = Module { source: STANDARD.encode(snapshot), original: None, imports: BTreeMap::new(), map: None };
+    let module =
+        Module { source: STANDARD.encode_to_string(snapshot), original: None, imports: BTreeMap::new(), map: None };
     Ok(Code { guest: GUEST.into(), entry: entry.clone(), modules: [(entry, module)].into() })
 }
 

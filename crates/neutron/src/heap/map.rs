@@ -21,6 +21,29 @@ impl Map {
         Self { entries: Vec::with_capacity(n), index: Vec::new(), gone: 0 }
     }
 
+    /// A map of members whose keys differ; `None` if two have the same.
+    pub fn from_entries(entries: Vec<(u32, Value)>) -> Option<Self> {
+        let n = entries.len();
+        let mut map = Self { entries, index: Vec::new(), gone: 0 };
+        if n <= SMALL {
+            let twice = |(at, (key, _)): (usize, &(u32, Value))| map.entries[..at].iter().any(|(k, _)| k == key);
+            return if map.entries.iter().enumerate().any(twice) { None } else { Some(map) };
+        }
+        map.index.resize((n * 2).next_power_of_two(), 0);
+        let mask = map.index.len() - 1;
+        for (at, (key, _)) in map.entries.iter().enumerate() {
+            let mut slot = Self::hash(*key) & mask;
+            while map.index[slot] != 0 {
+                if map.entries[map.index[slot] as usize - 1].0 == *key {
+                    return None;
+                }
+                slot = (slot + 1) & mask;
+            }
+            map.index[slot] = at as u32 + 1;
+        }
+        Some(map)
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len() - self.gone
     }
@@ -139,6 +162,20 @@ impl Map {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_become_a_map_unless_a_key_is_there_twice() {
+        for n in [0u32, 1, 8, 9, 100, 1000] {
+            let mut entries: Vec<_> = (0..n).map(|i| (i * 7, Value::number(f64::from(i)))).collect();
+            let map = Map::from_entries(entries.clone()).expect("the keys differ");
+            assert_eq!(map.iter().collect::<Vec<_>>(), entries);
+            assert!(entries.iter().all(|(k, v)| map.get(*k) == Some(*v)) && map.get(3).is_none());
+            if let Some(first) = entries.first().copied() {
+                entries.push(first);
+                assert!(Map::from_entries(entries).is_none(), "{n}");
+            }
+        }
+    }
 
     /// Against a list of pairs, over a history that removes and adds.
     #[test]

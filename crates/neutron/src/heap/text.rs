@@ -188,15 +188,18 @@ impl Heap {
         self.interned.retain(|(_, handle)| live(*handle));
     }
 
-    /// Enters a string from a snapshot. False if there is one with this text already.
-    pub fn adopt_interned(&mut self, handle: u32) -> bool {
-        let text = self.str_at(handle);
-        let hash = self.hash(text);
-        if self.find_hashed(hash, text).is_some() {
-            return false;
-        }
-        self.interned.insert_unique(spread(hash), (hash, handle), |(hash, _)| spread(*hash));
-        true
+    /// Enters the names of a snapshot. False if there is one with the same text already.
+    pub fn adopt_names(&mut self, names: &[u32]) -> bool {
+        self.interned.reserve(names.len(), |(hash, _)| spread(*hash));
+        names.iter().all(|handle| {
+            let text = self.str_at(*handle);
+            let hash = self.hash(text);
+            if self.find_hashed(hash, text).is_some() {
+                return false;
+            }
+            self.interned.insert_unique(spread(hash), (hash, *handle), |(hash, _)| spread(*hash));
+            true
+        })
     }
 
     /// The texts of values, one after the other. `None` if that would be too long.

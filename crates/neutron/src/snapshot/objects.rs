@@ -209,18 +209,19 @@ pub(super) fn read(heap: &mut Heap, known: &Known<'_>, r: &mut Reader<'_>) -> Re
     let mut beginnings = Vec::new();
     let mut keyed = Vec::new();
     heap.slots.reserve(known.kinds.len());
+    let mut names = Vec::new();
     for (at, kind) in known.kinds.iter().enumerate() {
         let obj = read_object(known, *kind, r, &mut keyed)?;
-        if let Obj::Beginning { growing, len, .. } = obj {
-            beginnings.push((growing, len, at));
+        match obj {
+            Obj::Beginning { growing, len, .. } => beginnings.push((growing, len, at)),
+            Obj::Text { interned: true, .. } => names.push(at as u32),
+            _ => {}
         }
         heap.alloc(obj);
     }
-    // Strings that keys are compared by: all interned, and none twice.
-    for handle in 0..heap.slots.len() as u32 {
-        if heap.is_interned(handle) && !heap.adopt_interned(handle) {
-            return damaged("a name occurs twice");
-        }
+    // Strings that keys are compared by: none twice.
+    if !heap.adopt_names(&names) {
+        return damaged("a name occurs twice");
     }
     if keyed.iter().any(|key| !heap.is_interned(*key)) {
         return damaged("a key is no name");
@@ -307,16 +308,17 @@ fn read_object(known: &Known<'_>, kind: u8, r: &mut Reader<'_>, keyed: &mut Vec<
 
 fn read_map(known: &Known<'_>, r: &mut Reader<'_>, keyed: &mut Vec<u32>) -> Read<Map> {
     let n = r.len(12)?;
-    let mut map = Map::with_capacity(n);
+    let mut entries = Vec::with_capacity(n);
+    keyed.reserve(n);
     for _ in 0..n {
         let key = known.handle(r, Kind::Text)?;
         keyed.push(key);
-        if map.position(key).is_some() {
-            return damaged("an object has a key twice");
-        }
-        map.set(key, known.value(r)?);
+        entries.push((key, known.value(r)?));
     }
-    Ok(map)
+    match Map::from_entries(entries) {
+        Some(map) => Ok(map),
+        None => damaged("an object has a key twice"),
+    }
 }
 
 fn read_task(known: &Known<'_>, r: &mut Reader<'_>) -> Read<Task> {
