@@ -12,7 +12,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 pub(crate) use map::Map;
 pub(crate) use object::{Asked, Class, Closure, Frame, FrameKind, NONE, Obj, Task, Waits};
 
-pub(crate) use text::{MAX_TEXT, count};
+pub(crate) use text::MAX_TEXT;
 
 use crate::value::{Kind, Value};
 

@@ -19,7 +19,7 @@ pub(crate) const MAX_TEXT: usize = 1 << 30;
 
 /// Characters of a text.
 #[inline]
-pub(crate) fn count(text: &str) -> u32 {
+fn count(text: &str) -> u32 {
     if text.is_ascii() { text.len() as u32 } else { text.chars().count() as u32 }
 }
 
@@ -188,18 +188,27 @@ impl Heap {
         self.interned.retain(|(_, handle)| live(*handle));
     }
 
-    /// Enters the names of a snapshot. False if there is one with the same text already.
-    pub fn adopt_names(&mut self, names: &[u32]) -> bool {
-        self.interned.reserve(names.len(), |(hash, _)| spread(*hash));
-        names.iter().all(|handle| {
-            let text = self.str_at(*handle);
+    /// Makes room for so many names.
+    pub fn reserve_names(&mut self, n: usize) {
+        self.interned.reserve(n, |(hash, _)| spread(*hash));
+    }
+
+    /// A string of a snapshot, in the next slot. False if it is a name, by which keys are compared, and there is one
+    /// with this text already.
+    #[inline]
+    pub fn adopt_text(&mut self, text: &str, is_name: bool) -> bool {
+        let handle = self.slots.len() as u32;
+        if is_name {
             let hash = self.hash(text);
             if self.find_hashed(hash, text).is_some() {
                 return false;
             }
-            self.interned.insert_unique(spread(hash), (hash, *handle), |(hash, _)| spread(*hash));
-            true
-        })
+            self.interned.insert_unique(spread(hash), (hash, handle), |(hash, _)| spread(*hash));
+        }
+        let obj = Obj::Text { text: SmolStr::new(text), chars: count(text), interned: is_name };
+        self.bytes += 32 + obj.size();
+        self.slots.push(obj);
+        true
     }
 
     /// The texts of values, one after the other. `None` if that would be too long.

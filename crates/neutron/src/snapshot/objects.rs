@@ -209,21 +209,25 @@ pub(super) fn read(heap: &mut Heap, known: &Known<'_>, r: &mut Reader<'_>) -> Re
     let mut beginnings = Vec::new();
     let mut keyed = Vec::new();
     heap.slots.reserve(known.kinds.len());
-    let mut names = Vec::new();
+    // In an object of strings half of them are names.
+    heap.reserve_names(known.kinds.iter().filter(|kind| **kind == Kind::Text as u8).count() / 2);
+    let mut is_name = vec![false; known.kinds.len()];
     for (at, kind) in known.kinds.iter().enumerate() {
+        if *kind == Kind::Text as u8 {
+            // Most objects are strings.
+            is_name[at] = r.bool()?;
+            if !heap.adopt_text(r.text()?, is_name[at]) {
+                return damaged("a name occurs twice");
+            }
+            continue;
+        }
         let obj = read_object(known, *kind, r, &mut keyed)?;
-        match obj {
-            Obj::Beginning { growing, len, .. } => beginnings.push((growing, len, at)),
-            Obj::Text { interned: true, .. } => names.push(at as u32),
-            _ => {}
+        if let Obj::Beginning { growing, len, .. } = obj {
+            beginnings.push((growing, len, at));
         }
         heap.alloc(obj);
     }
-    // Strings that keys are compared by: none twice.
-    if !heap.adopt_names(&names) {
-        return damaged("a name occurs twice");
-    }
-    if keyed.iter().any(|key| !heap.is_interned(*key)) {
+    if !keyed.iter().all(|key| is_name[*key as usize]) {
         return damaged("a key is no name");
     }
     count_beginnings(heap, beginnings)
@@ -253,7 +257,6 @@ fn count_beginnings(heap: &mut Heap, mut beginnings: Vec<(u32, u32, usize)>) -> 
 }
 
 fn read_object(known: &Known<'_>, kind: u8, r: &mut Reader<'_>, keyed: &mut Vec<u32>) -> Read<Obj> {
-    const TEXT: u8 = Kind::Text as u8;
     const GROWING: u8 = Kind::Growing as u8;
     const ARRAY: u8 = Kind::Array as u8;
     const MAP: u8 = Kind::Map as u8;
@@ -264,11 +267,6 @@ fn read_object(known: &Known<'_>, kind: u8, r: &mut Reader<'_>, keyed: &mut Vec<
     const BOUND: u8 = Kind::Bound as u8;
     const BYTES: u8 = Kind::Bytes as u8;
     Ok(match kind {
-        TEXT => {
-            let interned = r.bool()?;
-            let text = r.text()?;
-            Obj::Text { chars: crate::heap::count(text), text: text.into(), interned }
-        }
         BEGINNING => Obj::Beginning { growing: known.handle(r, Kind::Growing)?, len: r.u32()?, chars: 0 },
         GROWING => Obj::Growing(r.text()?.to_owned()),
         ARRAY => Obj::Array(known.values(r)?),
