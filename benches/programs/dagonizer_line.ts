@@ -1,11 +1,12 @@
-// A line of ten nodes, run again and again in memory: nodes per second, for synchronous and for asynchronous nodes.
+// A line of ten nodes, run again and again, for synchronous and for asynchronous nodes; with `checkpoints`, the end of
+// each line is on disk before the next one begins.
 import { DAGBuilder, Dagonizer, NodeStateBase } from '@noocodex/dagonizer';
 
 class Counter extends NodeStateBase {
   count = 0;
 }
 
-async function line(asynchronous: boolean, flows: number): Promise<number> {
+function line(asynchronous: boolean): Dagonizer<Counter> {
   const dispatcher = new Dagonizer<Counter>();
   const builder = new DAGBuilder('line');
   for (let i = 0; i < 10; i++) {
@@ -18,12 +19,22 @@ async function line(asynchronous: boolean, flows: number): Promise<number> {
     builder.node(name, name, { success: i === 9 ? null : `n${i + 1}` });
   }
   dispatcher.registerDAG(builder.build());
-  let count = 0;
-  for (let i = 0; i < flows; i++) count += (await dispatcher.execute('line', new Counter())).state.count;
-  if (count !== flows * 10) throw new Error(`${count} nodes ran`);
-  return count;
+  return dispatcher;
 }
 
-export default async function main({ flows = 20_000, asynchronous = false }: { flows?: number; asynchronous?: boolean }) {
-  return { nodes: await line(asynchronous, flows) };
+interface Params {
+  flows?: number;
+  asynchronous?: boolean;
+  checkpoints?: boolean;
+}
+
+export default async function* main({ flows = 20_000, asynchronous = false, checkpoints = false }: Params) {
+  const dispatcher = line(asynchronous);
+  let nodes = 0;
+  for (let flow = 0; flow < flows; flow++) {
+    nodes += (await dispatcher.execute('line', new Counter())).state.count;
+    if (checkpoints) yield { checkpoint: true, state: { flow } };
+  }
+  if (nodes !== flows * 10) throw new Error(`${nodes} nodes ran`);
+  return { nodes };
 }

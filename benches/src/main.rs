@@ -6,6 +6,7 @@ mod machine;
 mod measure;
 mod native;
 mod ours;
+mod page;
 mod peers;
 mod plan;
 mod process;
@@ -21,7 +22,7 @@ use std::{
 
 use clap::Parser;
 
-use crate::{ours::Ours, peers::Peers, plan::Plan, results::Results, table::Frame};
+use crate::{ours::Ours, page::Stamp, peers::Peers, plan::Plan, results::Results};
 
 /// Measures ours and the peers in turn and prints a table.
 #[derive(Parser)]
@@ -38,8 +39,8 @@ struct Args {
     /// Only these groups of rows.
     #[arg(long, value_delimiter = ',', value_parser = rows::groups())]
     only: Vec<String>,
-    /// Write the page to this file.
-    #[arg(long, conflicts_with = "only")]
+    /// Write what is measured into this page; what it holds of other groups stays.
+    #[arg(long)]
     write: Option<PathBuf>,
     /// The commit that is measured.
     #[arg(long, default_value = "unknown")]
@@ -79,25 +80,27 @@ fn bench(args: &Args) -> Result<(), String> {
         println!("{}", ours::wait_here(scratch.path(), runs)?);
         return Ok(());
     }
-    let before = machine::load();
     let mut plan = Plan {
         ours: Ours::new(&quicksave, &folder.join("programs"), scratch.path()),
         peers: Peers::new(&folder.join("peers"), scratch.path()),
         scratch: scratch.path(),
         results: Results::default(),
     };
-    for group in rows::groups() {
-        if args.only.is_empty() || args.only.iter().any(|only| only == group) {
-            eprintln!("{group} …");
-            plan.group(group)?;
-        }
+    let groups =
+        rows::groups().into_iter().filter(|group| args.only.is_empty() || args.only.iter().any(|only| only == group));
+    let mut stamps = Vec::new();
+    for group in groups {
+        eprintln!("{group} …");
+        let before = machine::load();
+        plan.group(group)?;
+        let (date, commit) = (args.date.clone(), args.commit.clone());
+        stamps.push(Stamp { group, date, commit, load: (before, machine::load()) });
     }
     print!("{}", table::terminal(&args.only, &plan.results));
-    if let Some(page) = &args.write {
-        let mut facts = machine::facts(scratch.path(), &plan.peers);
-        facts.push(format!("load before the run {before}, after it {}", machine::load()));
-        let frame = Frame { commit: args.commit.clone(), date: args.date.clone(), facts };
-        fs::write(page, table::markdown(&frame, &plan.results)).map_err(at(page))?;
+    if let Some(file) = &args.write {
+        let old = fs::read_to_string(file).unwrap_or_default();
+        let facts = machine::facts(scratch.path(), &plan.peers);
+        fs::write(file, page::page(&old, &facts, &stamps, &plan.results)).map_err(at(file))?;
     }
     Ok(())
 }

@@ -1,12 +1,16 @@
 //! Our own rows: one function per row. Whole-process rows call the `quicksave` binary; the others use the libraries.
 
 mod binary;
+mod flows;
 mod guest;
 mod library;
 mod neutron;
+mod servers;
+mod stores;
 mod workflow;
 
 pub use library::wait_here;
+pub use stores::{BackEnd, state};
 
 use std::{
     cell::OnceCell,
@@ -68,9 +72,10 @@ impl Ours {
             "cpu.loop1e6" => guest::cpu("loop(1000000)"),
             "waiting.100" => library::waiting(self, 100),
             "waiting.10000" => library::waiting(self, 10_000),
-            other => match other.strip_prefix("neutron.") {
-                Some(row) => neutron::measure(self, row),
-                None => Err(format!("there is no row {other}")),
+            other => match other.split_once('.') {
+                Some(("neutron", row)) => neutron::measure(self, row),
+                Some(("dag", row)) => flows::measure(self, row),
+                _ => Err(format!("there is no row {other}")),
             },
         }
     }

@@ -13,7 +13,10 @@ use serde::Deserialize;
 use crate::{
     measure::{Measure, Outcome},
     process,
-    rows::{CPYTHON, DBOS, FLOOR_SQLITE, LANGGRAPH, LUA, PHOTON, QUICKJS_WASI, RESTATE},
+    rows::{
+        CPYTHON, DBOS, FLOOR_SQLITE, LANGGRAPH, LANGGRAPH_MEMORY, LANGGRAPH_UNSYNCED, LUA, NODE_JSON, PHOTON,
+        QUICKJS_WASI, RESTATE,
+    },
 };
 
 /// No peer needs longer than this for one group of rows.
@@ -75,7 +78,10 @@ impl Peers {
             QUICKJS_WASI => ("quickjs-wasi", "quickjs_wasi.mjs"),
             RESTATE => ("@restatedev/restate-server", "restate.mjs"),
             DBOS => ("dbos", "dbos_steps.py"),
+            LANGGRAPH if args.len() > 1 => ("langgraph", "langgraph_line.py"),
             LANGGRAPH => ("langgraph", "langgraph_steps.py"),
+            LANGGRAPH_MEMORY | LANGGRAPH_UNSYNCED => ("langgraph", "langgraph_line.py"),
+            NODE_JSON => ("node", "json.mjs"),
             FLOOR_SQLITE => ("sqlite3", "sqlite_floor.py"),
             CPYTHON => ("python", "neutron_rows.py"),
             LUA => ("lua5.4", "neutron_rows.lua"),

@@ -5,15 +5,15 @@ use std::{fs, path::Path, process::Command, time::Duration};
 use crate::{
     floors::{self, Floor},
     logs,
-    measure::{Outcome, median, percentile, rate},
+    measure::{Measure, Outcome, median, percentile, rate},
     native,
-    ours::Ours,
+    ours::{self, BackEnd, Ours},
     peers::Peers,
     process,
     results::Results,
     rows::{
-        self, CPYTHON, DBOS, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, LUA, NATIVE, NODE, PHOTON, QUICKJS_WASI,
-        RESTATE, ROWS, Row,
+        self, CPYTHON, DBOS, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, LANGGRAPH_MEMORY, LANGGRAPH_UNSYNCED,
+        LUA, NATIVE, NODE, NODE_JSON, PHOTON, QUICKJS_WASI, RESTATE, ROWS, Row,
     },
 };
 
@@ -75,17 +75,66 @@ impl Plan<'_> {
                 let _ = fs::remove_dir_all(&self.ours.photon_home);
             }
             "neutron" => {
+                let mut floor = Floor::default();
+                floor.sample(self.scratch)?;
                 self.ours(group);
+                floor.sample(self.scratch)?;
                 self.peer(CPYTHON, group, &[&scratch]);
+                floor.sample(self.scratch)?;
+                self.results.warn(group, floor.unsteady());
                 self.peer(LUA, group, &[]);
                 let python = whole(Command::new(self.peers.python()).args(["-c", "print('hello')"]));
-                self.results.peer("neutron.process", CPYTHON, None, python);
                 let lua = whole(Command::new("lua5.4").args(["-e", "print('hello')"]));
-                self.results.peer("neutron.process", LUA, None, lua);
+                for row in ["neutron.process", "neutron.run"] {
+                    self.results.peer(row, CPYTHON, None, python.clone());
+                    self.results.peer(row, LUA, None, lua.clone());
+                }
                 self.results.mean("neutron.mean", &rows::speed_of_neutron());
             }
+            "dag" => {
+                let mut floor = Floor::default();
+                floor.sample(self.scratch)?;
+                self.ours(group);
+                for (peer, mode) in [(LANGGRAPH_MEMORY, "memory"), (LANGGRAPH, "FULL"), (LANGGRAPH_UNSYNCED, "OFF")] {
+                    floor.sample(self.scratch)?;
+                    self.peer(peer, group, &[&scratch, mode]);
+                }
+                floor.sample(self.scratch)?;
+                self.results.warn(group, floor.unsteady());
+            }
+            "stores" => self.stores()?,
             _ => self.ours(group),
         }
+        Ok(())
+    }
+
+    /// Every back-end with every size; node gets the same text.
+    fn stores(&mut self) -> Result<(), String> {
+        let mut floor = Floor::default();
+        let rows: Vec<_> = ROWS.iter().filter(|row| row.group() == "stores").collect();
+        for rows in rows.chunk_by(|a, b| back_end(a) == back_end(b)) {
+            floor.sample(self.scratch)?;
+            let name = back_end(rows[0]);
+            eprintln!("  {name}");
+            let opened = BackEnd::open(name, &self.ours.scratch);
+            for row in rows {
+                let size = row.id.rsplit('.').next().and_then(|size| size.parse().ok()).unwrap_or(0);
+                match opened.as_ref().map_err(Clone::clone).and_then(|store| store.measure(size)) {
+                    Ok((save, load)) => {
+                        self.results.ours(row.id, Ok(Measure::seconds(save.value + load.value)));
+                        self.results.parts(row.id, vec![("save", save), ("load", load)]);
+                    }
+                    Err(why) => self.results.ours(row.id, Err(why)),
+                }
+                if row.peers.contains(&NODE_JSON) {
+                    let file = self.scratch.join("state.json");
+                    fs::write(&file, ours::state(size)).map_err(|e| format!("state.json: {e}"))?;
+                    self.peer_in(row, NODE_JSON, &[&file.to_string_lossy(), row.id]);
+                }
+            }
+        }
+        floor.sample(self.scratch)?;
+        self.results.warn("stores", floor.unsteady());
         Ok(())
     }
 
@@ -121,7 +170,7 @@ impl Plan<'_> {
         self.results.peer("steps.disk", FLOOR_SYNC, None, Ok(median(&synced)));
         self.results.peer("steps.disk.p99", FLOOR_SYNC, None, Ok(percentile(&synced, 0.99)));
         self.results.peer("steps.disk.rate", FLOOR_SYNC, None, Ok(rate(&synced)));
-        self.results.warnings.extend(floor.unsteady());
+        self.results.warn("steps", floor.unsteady());
         let written = floors::appends(self.scratch, 5_000, false).map(|times| median(&times));
         self.results.peer("steps.checkpoint", FLOOR_WRITE, None, written.clone());
         self.results.peer("steps.process", FLOOR_WRITE, None, written);
@@ -170,6 +219,11 @@ impl Plan<'_> {
         }
         Ok(median(&times))
     }
+}
+
+/// The middle of `stores.file.1000`.
+fn back_end(row: &Row) -> &'static str {
+    row.id.split('.').nth(1).unwrap_or_default()
 }
 
 /// What a whole process costs.

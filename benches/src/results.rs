@@ -20,9 +20,9 @@ pub struct PeerValue {
 /// Everything that was measured.
 #[derive(Default)]
 pub struct Results {
-    /// What a reader must know before any ratio.
-    pub warnings: Vec<String>,
+    warnings: Vec<(String, String)>,
     ours: BTreeMap<&'static str, Outcome>,
+    parts: BTreeMap<&'static str, Vec<(&'static str, Measure)>>,
     peers: BTreeMap<&'static str, Vec<PeerValue>>,
 }
 
@@ -42,6 +42,21 @@ impl Results {
     /// Notes our own value.
     pub fn ours(&mut self, row: &'static str, outcome: Outcome) {
         self.ours.insert(row, outcome);
+    }
+
+    /// Notes what our own value is the sum of.
+    pub fn parts(&mut self, row: &'static str, parts: Vec<(&'static str, Measure)>) {
+        self.parts.insert(row, parts);
+    }
+
+    /// Notes what a reader must know before any ratio of a group.
+    pub fn warn(&mut self, group: &str, warning: Option<String>) {
+        self.warnings.extend(warning.map(|warning| (group.to_owned(), warning)));
+    }
+
+    /// The warnings of a group.
+    pub fn warnings(&self, group: &str) -> impl Iterator<Item = &str> {
+        self.warnings.iter().filter(move |(of, _)| of == group).map(|(_, warning)| warning.as_str())
     }
 
     /// Notes a peer's value.
@@ -64,6 +79,11 @@ impl Results {
     pub fn our_outcome(&self, row: &Row) -> &Outcome {
         static NONE: std::sync::OnceLock<Outcome> = std::sync::OnceLock::new();
         self.ours.get(row.id).unwrap_or_else(|| NONE.get_or_init(|| Err("not measured".into())))
+    }
+
+    /// What our own value is the sum of; empty if it is one thing.
+    pub fn our_parts(&self, row: &Row) -> &[(&'static str, Measure)] {
+        self.parts.get(row.id).map_or(&[], Vec::as_slice)
     }
 
     /// The peers' values, in the row's order.
@@ -106,7 +126,7 @@ impl Results {
             verdict.ratios.push(ratio.unwrap_or("–".into()));
             verdict.aims.push(words);
             // A ratio taken on an unsteady disk neither meets an aim nor misses it.
-            let unsure = row.synced() && !self.warnings.is_empty();
+            let unsure = row.synced() && self.warnings(row.group()).next().is_some();
             verdict.met.push(match met {
                 Some(_) if unsure => "?",
                 Some(true) => "yes",
@@ -132,6 +152,10 @@ impl Results {
             Aim::Under(limit) => {
                 let ratio = ours.zip(best).map(|(ours, (peer, best))| better(ours, best, peer));
                 (ratio, format!("≤ {limit}"), ours.map(|ours| ours.value <= limit.value))
+            }
+            Aim::Over(limit) => {
+                let ratio = ours.zip(best).map(|(ours, (peer, best))| better(ours, best, peer));
+                (ratio, format!("≥ {limit}"), ours.map(|ours| ours.value >= limit.value))
             }
             Aim::AtMost(times, to) => {
                 let (name, other) = self.refer(row, to);
@@ -207,12 +231,22 @@ mod tests {
 
     #[test]
     fn an_unsteady_disk_decides_nothing() {
-        let mut results = Results { warnings: vec!["the disk was not steady".into()], ..Results::default() };
+        let mut results = Results::default();
+        results.warn("steps", Some("the disk was not steady".into()));
         results.ours("steps.disk", Ok(Measure::seconds(1.0)));
         results.peer("steps.disk", FLOOR_SYNC, None, Ok(Measure::seconds(4.0)));
         results.ours("start.process", Ok(Measure::seconds(0.01)));
         assert_eq!(results.verdict(row("steps.disk")).met, ["?"]);
         assert_eq!(results.verdict(row("start.process")).met, ["yes"]);
+    }
+
+    #[test]
+    fn a_rate_has_a_lower_bound() {
+        for (ours, met) in [(5e6, "yes"), (4.9e6, "no")] {
+            let mut results = Results::default();
+            results.ours("dag.line", Ok(Measure::per_second(ours)));
+            assert_eq!(results.verdict(row("dag.line")).met, [met]);
+        }
     }
 
     #[test]

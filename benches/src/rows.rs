@@ -20,6 +20,8 @@ pub struct Row {
 pub enum Aim {
     /// Less than (or equal to) this value.
     Under(Measure),
+    /// More than (or equal to) this value.
+    Over(Measure),
     /// At most so many times another value, where less is better.
     AtMost(f64, Ref),
     /// So many times better than another value.
@@ -56,6 +58,12 @@ pub const RESTATE: &str = "Restate";
 pub const DBOS: &str = "DBOS + SQLite";
 /// LangGraph on SQLite.
 pub const LANGGRAPH: &str = "LangGraph + SqliteSaver";
+/// LangGraph in memory; its labels say with which checkpointer.
+pub const LANGGRAPH_MEMORY: &str = "LangGraph";
+/// LangGraph on SQLite without syncs.
+pub const LANGGRAPH_UNSYNCED: &str = "LangGraph + SqliteSaver, synchronous=OFF";
+/// JSON text, made and read by node.
+pub const NODE_JSON: &str = "node: JSON.stringify + parse";
 /// The reference implementation of Python.
 pub const CPYTHON: &str = "CPython";
 /// The reference implementation of Lua.
@@ -71,6 +79,10 @@ const NOT_CONCERNED: &str = "–";
 
 const fn seconds(value: f64) -> Measure {
     Measure { value, unit: crate::measure::Unit::Seconds }
+}
+
+const fn per_second(value: f64) -> Measure {
+    Measure { value, unit: crate::measure::Unit::PerSecond }
 }
 
 /// Every row, in the order in which it is shown; a group's rows stand together.
@@ -195,7 +207,14 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "neutron.process",
-        what: "Neutron: `quicksave run hello.nt`, whole process",
+        what: "Neutron: `neutron hello.nt`, whole process",
+        fsync: NOT_CONCERNED,
+        peers: &[CPYTHON, LUA],
+        aims: &[Aim::Under(seconds(3e-3))],
+    },
+    Row {
+        id: "neutron.run",
+        what: "Neutron: `quicksave run hello.nt`, a run with its journal, whole process",
         fsync: NO_SYNC,
         peers: &[CPYTHON, LUA],
         aims: &[Aim::Under(seconds(3e-3))],
@@ -244,6 +263,57 @@ pub const ROWS: &[Row] = &[
         &[Aim::Under(Measure { value: 8_100_000.0, unit: crate::measure::Unit::Bytes })],
     ),
     Row {
+        id: "dag.line",
+        what: "DAG: line of 10 nodes, Rust closures, in memory",
+        fsync: NOT_CONCERNED,
+        peers: &[LANGGRAPH_MEMORY],
+        aims: &[Aim::Over(per_second(5e6))],
+    },
+    Row {
+        id: "dag.line.typescript",
+        what: "DAG: line of 10 nodes in TypeScript (`@noocodex/dagonizer`), in memory",
+        fsync: NOT_CONCERNED,
+        peers: &[LANGGRAPH_MEMORY],
+        aims: &[Aim::Over(per_second(100e3))],
+    },
+    Row {
+        id: "dag.fanout",
+        what: "DAG: fan-out of 1,000, Rust closures, in memory",
+        fsync: NOT_CONCERNED,
+        peers: &[LANGGRAPH_MEMORY],
+        aims: &[Aim::Under(seconds(2.5e-3))],
+    },
+    durable("dag.durable.file", "DAG: line of 10 nodes in TypeScript, on disk when the line ends, files", SYNC_LINE),
+    durable("dag.durable.sqlite", "DAG: the same on SQLite", SYNC_LINE),
+    durable("dag.nodes.file", "DAG: line of 10 Rust functions, each on disk before the next, files", SYNC_NODE),
+    durable("dag.nodes.sqlite", "DAG: the same on SQLite", SYNC_NODE),
+    durable("dag.nodes.typescript", "DAG: the same with TypeScript nodes, files", SYNC_NODE),
+    Row {
+        id: "dag.nodes.process",
+        what: "DAG: line of 10 Rust functions, files, safe from the death of the process only",
+        fsync: NO_SYNC,
+        peers: &[LANGGRAPH_UNSYNCED],
+        aims: &[Aim::Better(20.0, Ref::Peer(LANGGRAPH_UNSYNCED))],
+    },
+    json("stores.memory.1000", "save + load of 1 KB, memory", NOT_CONCERNED, &[]),
+    json("stores.memory.200000", "save + load of 200 KB, memory", NOT_CONCERNED, &[]),
+    json("stores.memory.19000000", "save + load of 19 MB, memory", NOT_CONCERNED, THREE_TIMES),
+    json("stores.file.1000", "save + load of 1 KB, files", SYNC_SAVE, &[]),
+    json("stores.file.200000", "save + load of 200 KB, files", SYNC_SAVE, &[]),
+    json("stores.file.19000000", "save + load of 19 MB, files", SYNC_SAVE, THREE_TIMES),
+    server("stores.sqlite.1000", "save + load of 1 KB, SQLite"),
+    server("stores.sqlite.200000", "save + load of 200 KB, SQLite"),
+    server("stores.sqlite.19000000", "save + load of 19 MB, SQLite"),
+    server("stores.postgres.1000", "save + load of 1 KB, Postgres"),
+    server("stores.postgres.200000", "save + load of 200 KB, Postgres"),
+    server("stores.postgres.19000000", "save + load of 19 MB, Postgres"),
+    server("stores.redis.1000", "save + load of 1 KB, Redis"),
+    server("stores.redis.200000", "save + load of 200 KB, Redis"),
+    server("stores.redis.19000000", "save + load of 19 MB, Redis"),
+    server("stores.s3.1000", "save + load of 1 KB, S3"),
+    server("stores.s3.200000", "save + load of 200 KB, S3"),
+    server("stores.s3.19000000", "save + load of 19 MB, S3"),
+    Row {
         id: "waiting.100",
         what: "memory of the process with 100 waiting runs, evicted",
         fsync: NOT_CONCERNED,
@@ -262,6 +332,22 @@ pub const ROWS: &[Row] = &[
 /// Not slower than CPython.
 const FASTER: Aim = Aim::Better(1.0, Ref::Peer(CPYTHON));
 const SYNC_EACH: &str = "each checkpoint";
+const SYNC_LINE: &str = "each line";
+const SYNC_NODE: &str = "each node";
+const SYNC_SAVE: &str = "each save";
+const THREE_TIMES: &[Aim] = &[Aim::Better(3.0, Ref::Peer(NODE_JSON))];
+
+const fn durable(id: &'static str, what: &'static str, fsync: &'static str) -> Row {
+    Row { id, what, fsync, peers: &[LANGGRAPH], aims: &[Aim::Better(20.0, Ref::Peer(LANGGRAPH))] }
+}
+
+const fn json(id: &'static str, what: &'static str, fsync: &'static str, aims: &'static [Aim]) -> Row {
+    Row { id, what, fsync, peers: &[NODE_JSON], aims }
+}
+
+const fn server(id: &'static str, what: &'static str) -> Row {
+    Row { id, what, fsync: SYNC_SAVE, peers: &[], aims: &[] }
+}
 
 const fn neutron(id: &'static str, what: &'static str, aims: &'static [Aim]) -> Row {
     Row { id, what, fsync: NOT_CONCERNED, peers: &[CPYTHON, LUA], aims }
@@ -283,7 +369,7 @@ impl Row {
 
     /// Whether the disk's speed decides it.
     pub fn synced(&self) -> bool {
-        matches!(self.fsync, SYNC | SHARED | SYNC_EACH)
+        matches!(self.fsync, SYNC | SHARED | SYNC_EACH | SYNC_LINE | SYNC_NODE | SYNC_SAVE)
     }
 
     /// Whether this name is a floor: something no durable system can go below.

@@ -141,9 +141,9 @@ fn quicksave(ours: &Ours, home: &Path) -> Command {
 }
 
 /// Runs a command that prints JSON, and gives that and how long it took.
-fn command(ours: &Ours, home: &Path, args: &[&str]) -> Result<(Value, Duration), String> {
+pub(super) fn command(ours: &Ours, home: &Path, args: &[&str]) -> Result<(Value, Duration), String> {
     let done = process::run(quicksave(ours, home).args(args), LIMIT)?;
-    let what = args.iter().find(|arg| !arg.starts_with('-') && **arg != "process").unwrap_or(&"");
+    let what = args.iter().find(|arg| ["code", "list", "resume", "run"].contains(arg)).unwrap_or(&"");
     if done.code != Some(0) {
         return Err(format!("quicksave {what}: {}", done.complaint()));
     }

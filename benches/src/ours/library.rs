@@ -88,12 +88,12 @@ async fn driven(executor: Executor, kind: Kind, count: u64) -> Result<Finished, 
     finished.map_err(|e| e.to_string())
 }
 
-fn completed(finished: Finished) -> Result<(), String> {
+pub(super) fn completed(finished: Finished) -> Result<(), String> {
     if matches!(finished, Finished::Completed(_)) { Ok(()) } else { Err(format!("the run ended as {finished:?}")) }
 }
 
 /// As the command line has it: effects are performed on threads of their own.
-fn runtime() -> Result<Runtime, String> {
+pub(super) fn runtime() -> Result<Runtime, String> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())
 }
 

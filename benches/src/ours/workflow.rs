@@ -14,11 +14,12 @@ use std::{
 use async_trait::async_trait;
 use executor::{CallContext, Config, Executor, Host, NewRun, Parts, World};
 use run::{
-    Code, Effect, EffectClass, Json, Outcome, Payload, RunId, Seed, limits::Limits, program::Module, time::Millis,
+    Code, Effect, EffectClass, Guest, Json, Outcome, Payload, RunId, Seed, limits::Limits, program::Module,
+    time::Millis,
 };
 use serde_json::json;
 use store::{
-    Owner,
+    CheckpointStore, JournalStore, Owner,
     file::{Durability, FileStore},
 };
 use typescript::TypeScript;
@@ -127,28 +128,47 @@ pub fn executor(
     durability: Durability,
 ) -> Result<(Executor, Arc<Marks>), String> {
     let store = FileStore::open(home, durability).map_err(|e| e.to_string())?.syncing_here();
+    let guests: Vec<Arc<dyn Guest>> = vec![Arc::new(TypeScript::new().map_err(|e| e.to_string())?)];
+    Ok(executor_on(io, store, guests, durability))
+}
+
+/// An executor on a store.
+pub fn executor_on(
+    io: &tokio::runtime::Handle,
+    store: impl JournalStore + CheckpointStore + Clone,
+    guests: Vec<Arc<dyn Guest>>,
+    durability: Durability,
+) -> (Executor, Arc<Marks>) {
     let marks = Arc::new(Marks::default());
     let world = Clock(AtomicU64::new(0));
     let owner = Owner { host: NAME.into(), pid: std::process::id(), what: NAME.into(), since: world.now() };
     let parts = Parts {
         journals: Arc::new(store.clone()),
         keep: Arc::new(store),
-        guests: vec![Arc::new(TypeScript::new().map_err(|e| e.to_string())?)],
+        guests,
         host: Arc::new(Idle(marks.clone())),
         world: Arc::new(world),
         io: io.clone(),
     };
     let limits = Limits { turn_cpu: Duration::from_secs(600), ..Limits::default() };
     let config = Config { durable: durability == Durability::Disk, limits, ..Config::new(owner) };
-    Ok((Executor::new(parts, config), marks))
+    (Executor::new(parts, config), marks)
 }
 
 /// One run of the program.
 pub fn new_run(kind: Kind, count: u64) -> NewRun {
+    run_of(Arc::new(code(kind.source())), json!({ "count": count }))
+}
+
+/// One run of code.
+pub fn run_of(code: Arc<Code>, params: serde_json::Value) -> NewRun {
+    NewRun { id: None, tool: NAME.into(), photon: None, method: None, params: Json::from(params), code }
+}
+
+/// A program of one module.
+pub fn code(source: &str) -> Code {
     let mut imports = BTreeMap::new();
     imports.insert("node:fs/promises".to_owned(), "node:fs/promises".to_owned());
-    let module = Module { source: kind.source().into(), original: None, imports, map: None };
-    let code = Code { guest: "typescript".into(), entry: ENTRY.into(), modules: [(ENTRY.into(), module)].into() };
-    let params = Json::from(json!({ "count": count }));
-    NewRun { id: None, tool: NAME.into(), photon: None, method: None, params, code: Arc::new(code) }
+    let module = Module { source: source.into(), original: None, imports, map: None };
+    Code { guest: "typescript".into(), entry: ENTRY.into(), modules: [(ENTRY.into(), module)].into() }
 }
