@@ -133,7 +133,12 @@ impl FromStr for StoreUrl {
 }
 
 fn parse(store: &str, text: &str) -> Result<Url, StoreError> {
-    Url::parse(text).map_err(|error| bad(store, format!("the address cannot be read: {error}")))
+    let url = Url::parse(text).map_err(|error| bad(store, format!("the address cannot be read: {error}")))?;
+    // Nobody knows which part of it would be a password, which must not be shown.
+    if url.cannot_be_a_base() {
+        return Err(bad(store, "the address cannot be read: // is expected after the colon"));
+    }
+    Ok(url)
 }
 
 fn path(text: &str, store: &str, rest: &str) -> Result<PathBuf, StoreError> {
@@ -147,7 +152,7 @@ fn path(text: &str, store: &str, rest: &str) -> Result<PathBuf, StoreError> {
     if !after.starts_with('/') {
         return Err(bad(
             store,
-            format!("{text:?} names a host; write {store}PATH, or {store}///PATH from the root on"),
+            format!("the address names a host; write {store}PATH, or {store}///PATH from the root on"),
         ));
     }
     // In this form, and only in it, `%20` is a space.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::store::{StoreUrl, Stores, check, copy};
+use ::store::{StoreUrl, Stores, check, copy, sealed::Rotated};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -191,7 +191,14 @@ async fn rotate(session: &Session) -> Result<u8, Error> {
         ));
     };
     let bar = Bar::new(session, "sealing");
-    let rotated = sealed.rotate("", |done, all| bar.show(done, all)).await?;
+    let mut rotated = Rotated::default();
+    // A home holds other files too: its configuration must stay as it is.
+    for prefix in ["code/", "index/", "runs/"] {
+        let part = sealed.rotate(prefix, |done, all| bar.show(done, all)).await?;
+        rotated.sealed += part.sealed;
+        rotated.kept += part.kept;
+        rotated.failed.extend(part.failed);
+    }
     drop(bar);
     let code = if rotated.failed.is_empty() { exit::COMPLETED } else { exit::FAILED };
     if session.globals.json {
