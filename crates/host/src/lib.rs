@@ -13,6 +13,8 @@ mod files;
 mod gate;
 mod local;
 pub mod permissions;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod process;
 mod screen;
 mod state;

@@ -10,6 +10,8 @@ use run::{Ask, Effect, EffectClass, Outcome, Payload, RunId};
 use crate::fetch::{Fetch, Resolve, SystemResolver};
 use crate::gate::Gate;
 use crate::permissions::Permissions;
+#[cfg(feature = "postgres")]
+use crate::postgres;
 use crate::process::Facts;
 use crate::screen::{NoScreen, Screen};
 use crate::state::States;
@@ -34,6 +36,8 @@ pub struct LocalHost {
     states: States,
     fetch: Fetch,
     checkpoints: checkpoints::Checkpoints,
+    #[cfg(feature = "postgres")]
+    postgres: postgres::Postgres,
     others: Vec<(String, Arc<dyn Operations>)>,
     value: usize,
 }
@@ -115,6 +119,8 @@ impl Builder {
     pub fn build(self) -> LocalHost {
         let gate = Arc::new(Gate::new(self.permissions, self.screen.clone()));
         LocalHost {
+            #[cfg(feature = "postgres")]
+            postgres: postgres::Postgres::new(gate.clone(), self.resolver.clone(), self.value),
             fetch: Fetch::new(gate.clone(), self.resolver, self.value),
             gate,
             screen: self.screen,
@@ -140,6 +146,8 @@ impl Host for LocalHost {
             "process.exec" => EffectClass::AtMostOnce,
             op if op.starts_with("fs.") => files::class(op),
             op if op.starts_with("checkpoints.") => checkpoints::class(op),
+            #[cfg(feature = "postgres")]
+            op if op.starts_with("pg.") => postgres::class(op),
             _ => EffectClass::Write,
         }
     }
@@ -149,6 +157,11 @@ impl Host for LocalHost {
             "fetch" => fetch::recorded(args),
             "fs.writeFile" => files::recorded(args).unwrap_or_else(|| args.clone()),
             op if op.starts_with("checkpoints.") => checkpoints::recorded(args),
+            #[cfg(feature = "postgres")]
+            op if op.starts_with("pg.") => postgres::recorded(args),
+            // Nobody performs it, and a password may be in it.
+            #[cfg(not(feature = "postgres"))]
+            op if op.starts_with("pg.") => Payload::null(),
             _ => args.clone(),
         }
     }
@@ -169,6 +182,8 @@ impl Host for LocalHost {
             op if op.starts_with("checkpoints.") => {
                 self.checkpoints.perform(&self.gate, &self.facts.cwd, &context, op, &args).await
             }
+            #[cfg(feature = "postgres")]
+            op if op.starts_with("pg.") => self.postgres.perform(&self.facts, &context, op, &args).await,
             op => Err(crate::unknown(op)),
         }
     }
