@@ -2,6 +2,7 @@
 
 mod asking;
 mod dagonizer;
+mod dags;
 mod damage;
 mod driving;
 mod errors;
@@ -15,6 +16,7 @@ mod repl;
 mod running;
 mod saves;
 mod seeds;
+mod stores;
 mod support;
 mod terminal;
 mod traps;
