@@ -41,6 +41,7 @@ const SOURCES: &[Source] = sources![
     "dagonizer/stores.ts",
     "dagonizer/validation.ts",
     "dagonizer/viz.ts",
+    "pg.ts",
 ];
 
 /// What a program imports, and the module that it is.
@@ -56,6 +57,7 @@ const ENTRIES: &[(&str, &str)] = &[
     ("@noocodex/dagonizer/runtime", "dagonizer/runtime.ts"),
     ("@noocodex/dagonizer/validation", "dagonizer/validation.ts"),
     ("@noocodex/dagonizer/viz", "dagonizer/viz.ts"),
+    ("pg", "pg.ts"),
 ];
 
 /// The module that a program's import means.
