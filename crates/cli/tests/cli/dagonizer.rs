@@ -7,8 +7,14 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use store_tests::servers::{Postgres, PostgresSetup};
 
 use crate::support::{Home, finish, signal, until};
+
+/// The starter of the stores' own tests, of which less is used here.
+#[allow(dead_code)]
+#[path = "../../../store-tests/tests/remote/redis_server.rs"]
+mod redis_server;
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).canonicalize().expect("it is there")
@@ -167,4 +173,71 @@ fn a_stale_writer_of_a_checkpoint_is_refused() {
     let result = home.json(&["run", source, "-p", &param, &grant])["result"].clone();
     let expected = json!({ "seen": [null, null, "first", "third", null], "refused": "CheckpointConflictError" });
     assert_eq!(result, expected);
+}
+
+/// Persist, recall, resume, delete, and a stale writer; `url` names the place, `grant` lets the program there.
+#[track_caller]
+fn check_store(class: &str, url: &str, grant: &str) {
+    let home = Home::new();
+    let source = home.write(
+        "stores.ts",
+        &format!(
+            "import {{ Checkpoint, {class} as Store }} from '@noocodex/dagonizer/checkpoint';
+             import {{ Dagonizer, DAGBuilder, NodeStateBase }} from '@noocodex/dagonizer';
+             class State extends NodeStateBase {{
+               ran = [];
+               snapshotData() {{ return {{ ran: [...this.ran] }}; }}
+               restoreData(snap) {{ this.ran = snap.ran; }}
+             }}
+             export default async function main({{ url }}) {{
+               const [one, other] = [new Store(url), new Store(url)];
+               const stop = new AbortController();
+               const dispatcher = new Dagonizer();
+               for (const name of ['a', 'b']) {{
+                 dispatcher.registerNode({{ name, outputs: ['success'], execute(state) {{ state.ran.push(name); stop.abort('x'); }} }});
+               }}
+               dispatcher.registerDAG(new DAGBuilder('line').node('a', 'a', {{ success: 'b' }}).node('b', 'b', {{ success: null }}).build());
+               const restore = (snap) => State.restore(snap);
+               const none = await Checkpoint.recall(other, 'k: ä', restore);
+               const result = await dispatcher.execute('line', new State(), {{ signal: stop.signal }});
+               await Checkpoint.persist(one, 'k: ä', Checkpoint.from('line', result));
+               const refused = await other.save('k: ä', 'stale').then(() => 'saved', (error) => error.name);
+               const recalled = await Checkpoint.recall(other, 'k: ä', restore);
+               const {{ state }} = await dispatcher.resume(recalled.dagName, recalled.state, recalled.cursor);
+               await other.save('k: ä', 'fresh');
+               const seen = await one.load('k: ä');
+               await one.delete('k: ä');
+               return {{ none, refused, cursor: recalled.cursor, ran: state.ran, seen, left: await other.load('k: ä') }};
+             }}"
+        ),
+    );
+    let (source, param) = (text(&source), format!("url={url}"));
+    let denied = home.run(&["run", source, "-p", &param]).expect(1);
+    assert!(denied.err.contains(grant), "{class}: {denied:?}");
+    let output = home.run(&["--json", "run", source, "-p", &param, grant]).expect(0).json();
+    let expected = json!({
+        "none": null, "refused": "CheckpointConflictError", "cursor": "b", "ran": ["a", "b"], "seen": "fresh",
+        "left": null,
+    });
+    assert_eq!(output["result"], expected, "{class}");
+}
+
+#[test]
+fn a_sqlite_file_keeps_checkpoints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().canonicalize().expect("it is there").join("checkpoints.db");
+    check_store("SqliteCheckpointStore", text(&file), &format!("--allow-write={}", file.display()));
+}
+
+#[test]
+fn a_postgres_server_keeps_checkpoints() {
+    let server = Postgres::start(PostgresSetup::default());
+    check_store("PostgresCheckpointStore", &server.url(), &format!("--allow-net=127.0.0.1:{}", server.port()));
+}
+
+#[test]
+fn a_redis_server_keeps_checkpoints() {
+    let server = redis_server::RedisServer::start(redis_server::DURABLE);
+    let url = format!("redis://127.0.0.1:{}/0", server.port());
+    check_store("RedisCheckpointStore", &url, &format!("--allow-net=127.0.0.1:{}", server.port()));
 }

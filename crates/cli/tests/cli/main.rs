@@ -12,6 +12,7 @@ mod listing;
 mod neutron;
 mod output;
 mod permissions;
+mod pg;
 mod repl;
 mod running;
 mod saves;
