@@ -81,11 +81,11 @@ pub async fn open(
             let opened = FileStore::open(folder, durability)?.syncing_here();
             files = Some(opened.clone());
             let both = Arc::new(opened);
-            Stores { name: store.to_string(), journals: Some(both.clone()), checkpoints: both }
+            Stores { name: store.to_string(), journals: Some(both.clone()), checkpoints: both, is_folder: false }
         }
         StoreUrl::Memory => {
             let both = Arc::new(MemoryStore::default());
-            Stores { name: store.to_string(), journals: Some(both.clone()), checkpoints: both }
+            Stores { name: store.to_string(), journals: Some(both.clone()), checkpoints: both, is_folder: false }
         }
         other => other.open(durability).await?,
     };

@@ -287,6 +287,9 @@ fn stopped() -> Stop {
     Stop(ProgramError::new("left", ""))
 }
 
+/// What came of the effect with this number.
+type Ended = (u64, Outcome);
+
 /// The world of a session: what its program asks for is done here and now.
 struct Outside {
     host: Arc<dyn Host>,
@@ -294,7 +297,7 @@ struct Outside {
     run: RunId,
     next: u64,
     tasks: HashMap<u64, tokio::task::AbortHandle>,
-    results: (mpsc::Sender<(u64, Outcome)>, mpsc::Receiver<(u64, Outcome)>),
+    results: (mpsc::Sender<Ended>, mpsc::Receiver<Ended>),
     interrupt: Arc<AtomicBool>,
 }
 

@@ -105,6 +105,10 @@ pub(crate) async fn load(keep: &dyn CheckpointStore, run: &RunId, hash: Hash) ->
 
 /// Removes a snapshot that cannot be used, so that it is not chosen again.
 pub(crate) async fn reject(keep: &dyn CheckpointStore, run: &RunId, hash: Hash) {
+    // What cannot be read now may be good: its store is away, or it is encrypted under a key that is not there.
+    if keep.load(&key(run, &hash)).await.is_err() {
+        return;
+    }
     if let Err(error) = keep.delete(&key(run, &hash)).await {
         tracing::warn!(%run, %error, "a snapshot that cannot be used could not be removed");
     }

@@ -82,7 +82,7 @@ pub async fn check(stores: &Stores, mut each: impl FnMut(&RunCheck)) -> Result<C
             each(&done);
         }
     }
-    let keys = stores.checkpoints.list("").await?;
+    let keys = stores.keys(runs.len()).await?;
     let free = keys.into_iter().filter(|key| run_of(key).is_none_or(|(run, _)| !known.contains(&run)));
     let loads = free.map(|key| async { (stores.checkpoints.load(&key).await, key) });
     let mut loads = stream::iter(loads).buffer_unordered(AT_ONCE);

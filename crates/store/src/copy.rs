@@ -72,7 +72,7 @@ pub async fn copy(
     if !runs.is_empty() {
         to.journals()?;
     }
-    let mut keys = from.checkpoints.list("").await?;
+    let mut keys = from.keys(runs.len()).await?;
     keys.retain(|key| run_of(key).is_none_or(|(run, _)| runs.binary_search(&run).is_err()));
     copied.progress = Progress { runs: runs.len() as u64, keys: keys.len() as u64, ..Progress::default() };
     progress(&copied.progress);

@@ -13,12 +13,25 @@ pub struct Stores {
     pub journals: Option<Arc<dyn JournalStore>>,
     /// Checkpoints.
     pub checkpoints: Arc<dyn CheckpointStore>,
+    /// Whether it is a folder in which other files may lie: programs, configuration, states of photons.
+    pub is_folder: bool,
 }
 
 impl Stores {
     fn both<S: JournalStore + CheckpointStore>(name: String, store: S) -> Self {
         let store = Arc::new(store);
-        Self { name, journals: Some(store.clone()), checkpoints: store }
+        Self { name, journals: Some(store.clone()), checkpoints: store, is_folder: false }
+    }
+
+    /// The keys that belong to the store, of one that holds `runs` runs. Beside the runs of a home lie other files, and
+    /// none of its keys but those of pinned code is ours.
+    pub(crate) async fn keys(&self, runs: usize) -> Result<Vec<String>, StoreError> {
+        if !self.is_folder || runs == 0 {
+            return self.checkpoints.list("").await;
+        }
+        let mut keys = self.checkpoints.list("code/").await?;
+        keys.extend(self.checkpoints.list("runs/").await?);
+        Ok(keys)
     }
 
     /// The journals; an error that says where journals can be kept if there are none.
@@ -42,7 +55,9 @@ impl StoreUrl {
     pub async fn open(&self, durability: Durability) -> Result<Stores, StoreError> {
         let name = self.to_string();
         match self {
-            Self::File(path) => Ok(Stores::both(name, FileStore::open(path, durability)?)),
+            Self::File(path) => {
+                Ok(Stores { is_folder: true, ..Stores::both(name, FileStore::open(path, durability)?) })
+            }
             Self::Memory => Ok(Stores::both(name, MemoryStore::new())),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => {
@@ -76,7 +91,7 @@ impl StoreUrl {
                 let store = RedisStore::open(url.server.reveal(), RedisOptions { durability, prefix, ..default })?;
                 // A server that throws keys away when it is full loses what it is given here.
                 store.check().await?;
-                Ok(Stores { name, journals: None, checkpoints: Arc::new(store) })
+                Ok(Stores { name, journals: None, checkpoints: Arc::new(store), is_folder: false })
             }
             #[cfg(feature = "s3")]
             Self::S3(url) => {
@@ -88,7 +103,7 @@ impl StoreUrl {
                     credentials: S3Credentials::find()?,
                     ..S3Options::new(url.bucket.as_str())
                 };
-                Ok(Stores { name, journals: None, checkpoints: Arc::new(S3Store::open(options)?) })
+                Ok(Stores { name, journals: None, checkpoints: Arc::new(S3Store::open(options)?), is_folder: false })
             }
             #[cfg(not(feature = "sqlite"))]
             Self::Sqlite(_) => Err(left_out(self, "sqlite")),

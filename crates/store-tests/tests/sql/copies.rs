@@ -191,7 +191,12 @@ fn damage_is_found() {
 fn stores_of_checkpoints_hold_no_runs() {
     block_on(async {
         let from = open("memory:").await;
-        let to = Stores { name: "redis:".into(), journals: None, checkpoints: std::sync::Arc::new(MemoryStore::new()) };
+        let to = Stores {
+            name: "redis:".into(),
+            journals: None,
+            checkpoints: std::sync::Arc::new(MemoryStore::new()),
+            is_folder: false,
+        };
         from.checkpoints.save("a/b", "x".into(), true).await.unwrap();
         assert_eq!(copy(&from, &to, &driver("copy"), |_| {}).await.unwrap().progress.keys_done, 1);
         drop(from.journals().unwrap().create(&run_id("r"), &driver("a")).await.unwrap());
