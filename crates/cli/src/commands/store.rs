@@ -41,7 +41,7 @@ enum What {
         // Not `store`, which is the name of a global option.
         url: String,
     },
-    /// Encrypt all checkpoints under the current key of the configuration's [seal]
+    /// Encrypt all checkpoints under the current key of the configuration
     ///
     /// Afterwards older keys are needed no more.
     Rotate,
