@@ -529,7 +529,8 @@ impl Driven {
         let next = self.timers().map(|(due, _)| due.saturating_sub(now)).min().map(Duration::from_millis);
         if self.tasks.is_empty() && next.is_none_or(|next| next > self.config.park_after) {
             self.take_messages()?;
-            if !self.ready.is_empty() || self.control.stop_reason().is_some() {
+            // What came may have ended a wait, or begun an operation that a person wants repeated.
+            if !self.ready.is_empty() || !self.tasks.is_empty() || self.control.stop_reason().is_some() {
                 return Ok(Flow::Go);
             }
             return self.park().map(Flow::End);

@@ -1,4 +1,4 @@
-//! DAG documents: run, checked and drawn.
+//! DAG documents: run, killed, resumed, checked and drawn.
 
 use std::{
     collections::BTreeMap,
@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::Home;
+use crate::support::{Home, finish, signal};
 
 const NODES: &str = "import { appendFile } from 'node:fs/promises';
 async function slow(what) {
@@ -114,6 +115,15 @@ fn journal(home: &Home) -> Vec<Value> {
     whole.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
+/// The nodes and items that have ended, as `ran.txt` names them.
+fn ended(home: &Home) -> Vec<String> {
+    let name = |entry: &Value| {
+        let (node, item) = (entry["state"]["node"].as_str()?, &entry["state"]["item"]);
+        Some(item.as_i64().map_or(node.to_owned(), |i| format!("{node}:{}", i + 1)))
+    };
+    journal(home).iter().filter(|entry| entry["t"] == "checkpoint").filter_map(name).collect()
+}
+
 #[track_caller]
 fn result(home: &Home) {
     let log = journal(home);
@@ -136,6 +146,62 @@ fn every_kind_of_node() {
     let denied = home.run(&["run", "all.dag.json", "--id", "d2", GRANTS[0], GRANTS[2]]).expect(1);
     assert!(denied.err.contains("--allow-run=sh"), "{denied:?}");
     assert_eq!(ran(&home)["count"], 1);
+}
+
+#[test]
+fn a_finished_node_does_not_run_again() {
+    let seed =
+        std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| std::process::id().into());
+    println!("SEED={seed}");
+    let mut state: u64 = seed;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut kills = 0;
+    for life in 0..6 {
+        let home = home();
+        let begun: &[&str] = &["run", "all.dag.json", "-p", "seed=7", "--id", "d1"];
+        let mut args = begun.to_vec();
+        let mut settled: BTreeMap<String, u32> = BTreeMap::new();
+        for turn in 0..200 {
+            assert!(turn < 199, "life {life} does not come to its end");
+            let child = home.spawn(&[&args[..], &GRANTS].concat());
+            // Later attempts have more time, so that each life ends.
+            std::thread::sleep(Duration::from_millis(random(120 + 20 * turn)));
+            signal(&child, Signal::KILL);
+            let output = finish(child);
+            kills += u32::from(output.code == -9);
+            let counts = ran(&home);
+            for (node, n) in &settled {
+                assert_eq!(counts.get(node), Some(n), "{node} had ended, and ran again (life {life})");
+            }
+            for node in ended(&home) {
+                let n = counts.get(&node).copied().unwrap_or(0);
+                settled.entry(node).or_insert(n);
+            }
+            settled.retain(|_, n| *n > 0);
+            if output.code == 0 {
+                break;
+            }
+            let log = journal(&home);
+            args = if log.is_empty() { begun.to_vec() } else { vec!["resume", "d1"] };
+            // Nobody knows whether a command may be run twice: here it may.
+            let call = log
+                .iter()
+                .rev()
+                .find(|entry| entry["op"] == "process.exec")
+                .map(|entry| format!("--call={}", entry["n"]));
+            if output.code == 4 {
+                let call = call.expect("only a command is asked about");
+                home.run(&[&["answer", "d1", &call, "--repeat"], &GRANTS[..]].concat()).expect(0);
+                break;
+            }
+            assert!(output.code == -9, "{output:?}");
+        }
+        result(&home);
+    }
+    assert!(kills >= 6, "{kills} kills");
 }
 
 #[test]

@@ -228,6 +228,9 @@ fn moment(micros: i64, zone: &str) -> String {
     }
 }
 
+/// The most dimensions that Postgres gives an array.
+const DIMENSIONS: usize = 6;
+
 /// An array: its number of dimensions, their lengths, then all items in a row.
 fn list(of: &Type, raw: &[u8]) -> Option<Value> {
     let mut rest = raw;
@@ -236,12 +239,16 @@ fn list(of: &Type, raw: &[u8]) -> Option<Value> {
         rest = tail;
         Some(i32::from_be_bytes(*head))
     };
-    let dimensions = next()?;
+    let dimensions = usize::try_from(next()?).ok().filter(|n| *n <= DIMENSIONS)?;
     next()?;
     next()?;
     let mut lengths = Vec::new();
+    let mut all = 1usize;
     for _ in 0..dimensions {
-        lengths.push(usize::try_from(next()?).ok()?);
+        let length = usize::try_from(next()?).ok().filter(|length| *length > 0)?;
+        // Each item has four bytes at least.
+        all = all.checked_mul(length).filter(|all| *all <= raw.len() / 4)?;
+        lengths.push(length);
         next()?;
     }
     if lengths.is_empty() {

@@ -46,10 +46,10 @@ async fn fill(stores: &Stores) {
             store.post(&run, format!("message {n}").into()).await.unwrap();
         }
     }
-    for key in ["state/p/default", "runs/unborn/x"] {
-        keep.save(key, Bytes::from(key.to_owned()), true).await.unwrap();
+    keep.save("runs/unborn/x", "x".into(), true).await.unwrap();
+    for code in ["code", "other code"] {
+        keep.save(&format!("code/{}", Hash::of(code.as_bytes())), code.into(), true).await.unwrap();
     }
-    keep.save(&format!("code/{}", Hash::of(b"code")), "code".into(), true).await.unwrap();
 }
 
 /// Everything there is to see.
@@ -84,6 +84,10 @@ fn everything_goes_from_store_to_store() {
         fill(&first).await;
         let expected = content(&first).await;
         assert_eq!(expected.len(), 6 + 15 + 3);
+        // What else lies in a home is not the store's.
+        for beside in ["quicksave.toml", "state/p/default"] {
+            first.checkpoints.save(beside, "x".into(), true).await.unwrap();
+        }
         let mut from = first;
         let others = [
             format!("sqlite:{}", path("db")),
@@ -132,11 +136,11 @@ fn a_copy_goes_on_and_touches_nothing_that_differs() {
         drop(other);
         let driven = there.create(&run_id("r2"), &driver("x")).await.unwrap();
         let driving = from.journals().unwrap().acquire(&run_id("r4"), &driver("y"), false).await.unwrap();
-        to.checkpoints.save("state/p/default", "mine".into(), true).await.unwrap();
+        to.checkpoints.save("runs/unborn/x", "mine".into(), true).await.unwrap();
         let copied = copy(&from, &to, &driver("copy"), |_| {}).await.unwrap();
         let mut failed: Vec<_> = copied.failed.iter().map(|(name, error)| (name.as_str(), error)).collect();
         failed.sort_by_key(|(name, _)| *name);
-        let [("run r1", a), ("run r2", b), ("run r4", c), ("state/p/default", d)] = failed[..] else {
+        let [("run r1", a), ("run r2", b), ("run r4", c), ("runs/unborn/x", d)] = failed[..] else {
             panic!("{failed:?}")
         };
         assert!(matches!((a, d), (CopyError::Differs(_), CopyError::Differs(_))), "{a} {d}");
@@ -148,7 +152,7 @@ fn a_copy_goes_on_and_touches_nothing_that_differs() {
         // What was in the way is gone.
         drop((driven, driving));
         there.delete(&run_id("r1")).await.unwrap();
-        to.checkpoints.delete("state/p/default").await.unwrap();
+        to.checkpoints.delete("runs/unborn/x").await.unwrap();
         let copied = copy(&from, &to, &driver("copy"), |_| {}).await.unwrap();
         assert!(copied.failed.is_empty(), "{:?}", copied.failed);
         assert_eq!(content(&to).await, expected);
