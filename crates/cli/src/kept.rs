@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use serde::Deserialize;
 use store::{
-    CheckpointStore, Durability, FileStore, JournalStore, MemoryStore, StoreUrl, Stores,
+    CheckpointStore, Durability, FileStore, JournalStore, StoreUrl,
     sealed::{KeyRing, Sealed, Sealing},
 };
 
@@ -61,6 +61,8 @@ pub struct Kept {
     pub files: Option<FileStore>,
     /// Whether nothing outlives this process.
     pub in_memory: bool,
+    /// Whether checkpoints are kept in another store than runs.
+    pub apart: bool,
     pub journals: Arc<dyn JournalStore>,
     pub keep: Arc<dyn CheckpointStore>,
     /// `keep` as the store that seals, if it does.
@@ -75,29 +77,28 @@ pub async fn open(
     durability: Durability,
 ) -> Result<Kept, Error> {
     let mut files = None;
-    let runs = match store {
+    let (journals, beside): (Arc<dyn JournalStore>, Arc<dyn CheckpointStore>) = match store {
         // A run has a thread of its own, so it may as well wait there for the disk.
         StoreUrl::File(folder) => {
-            let opened = FileStore::open(folder, durability)?.syncing_here();
-            files = Some(opened.clone());
-            let both = Arc::new(opened);
-            Stores { name: store.to_string(), journals: Some(both.clone()), checkpoints: both, is_folder: false }
+            let both = FileStore::open(folder, durability)?.syncing_here();
+            files = Some(both.clone());
+            (Arc::new(both.clone()), Arc::new(both))
         }
-        StoreUrl::Memory => {
-            let both = Arc::new(MemoryStore::default());
-            Stores { name: store.to_string(), journals: Some(both.clone()), checkpoints: both, is_folder: false }
+        other => {
+            let both = other.open(durability).await?;
+            (both.journals()?.clone(), both.checkpoints)
         }
-        other => other.open(durability).await?,
     };
-    let keep = match checkpoints {
-        Some(url) if url != store => url.open(durability).await?.checkpoints,
-        _ => runs.checkpoints.clone(),
+    let apart = checkpoints.filter(|url| *url != store);
+    let keep = match apart {
+        Some(url) => url.open(durability).await?.checkpoints,
+        None => beside,
     };
     let sealed = seal.over(keep.clone())?;
     let keep = match &sealed {
         Some(sealed) => Arc::new(sealed.clone()),
         None => keep,
     };
-    let journals = runs.journals()?.clone();
-    Ok(Kept { files, in_memory: *store == StoreUrl::Memory, journals, keep, sealed })
+    let (in_memory, apart) = (*store == StoreUrl::Memory, apart.is_some());
+    Ok(Kept { files, in_memory, apart, journals, keep, sealed })
 }

@@ -34,6 +34,7 @@ pub struct Session {
     /// The checkpoints, if they are sealed.
     pub sealed: Option<Sealed>,
     in_memory: bool,
+    apart: bool,
     journals: Arc<dyn JournalStore>,
     keep: Arc<dyn CheckpointStore>,
 }
@@ -62,8 +63,8 @@ impl Session {
         let checkpoints = settings.checkpoints.as_ref().filter(|_| !globals.alone);
         let durability = settings.durability.kind();
         let opened = runtime.block_on(kept::open(&store, checkpoints, &settings.seal, durability))?;
-        let Kept { files, in_memory, journals, keep, sealed } = opened;
-        Ok(Self { globals, settings, home, runtime, files, sealed, in_memory, journals, keep })
+        let Kept { files, in_memory, apart, journals, keep, sealed } = opened;
+        Ok(Self { globals, settings, home, runtime, files, sealed, in_memory, apart, journals, keep })
     }
 
     /// An executor that lists, reads and removes. No engine is loaded.
@@ -129,6 +130,7 @@ impl Session {
             snapshots: self.settings.snapshots,
             limits: self.settings.limits.clone(),
             park_after: self.settings.park_after,
+            checkpoints_apart: self.apart,
             ..Config::new(owner(what))
         };
         Executor::new(parts, config)

@@ -42,6 +42,8 @@ pub struct Config {
     pub owner: Owner,
     /// The most snapshots' replay tail: results delivered since the last.
     pub snapshot_wakes: u64,
+    /// Checkpoints are kept in another store than journals, which may hold those of runs that are not known here.
+    pub checkpoints_apart: bool,
 }
 
 impl Config {
@@ -54,6 +56,7 @@ impl Config {
             park_after: limits::EVICT_AFTER,
             owner,
             snapshot_wakes: limits::SNAPSHOT_EVERY_WAKES,
+            checkpoints_apart: false,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use run::{Hash, RunId, Status, Summary, journal::Chain, time::Millis};
 use serde::{Deserialize, Serialize};
-use store::{Owner, RunFile, StoreError};
+use store::{Owner, RunFile};
 
 use crate::{ExecError, Executor, Request, log::Place, open::code_key, tail};
 
@@ -189,9 +189,11 @@ impl Executor {
     /// Removes a run with all that belongs to it.
     pub async fn delete(&self, run: &RunId) -> Result<(), ExecError> {
         self.parts.journals.delete(run).await?;
-        // Journals and checkpoints may be kept in two places. What a crash leaves here, `cleanup` finds.
-        for key in self.parts.keep.list(&format!("runs/{run}/")).await? {
-            self.parts.keep.delete(&key).await?;
+        // A store that keeps both has removed them with the journal.
+        if self.config.checkpoints_apart {
+            for key in self.parts.keep.list(&format!("runs/{run}/")).await? {
+                self.parts.keep.delete(&key).await?;
+            }
         }
         Ok(())
     }
@@ -206,37 +208,13 @@ impl Executor {
             for run in &removed {
                 self.delete(run).await?;
             }
-            self.drop_strays().await?;
-            self.drop_unused_code().await?;
+            // What no run here needs may belong to runs elsewhere.
+            if !self.config.checkpoints_apart {
+                self.drop_unused_code().await?;
+            }
         }
         tracing::debug!(removed = removed.len(), elapsed = ?began.elapsed(), "cleaned up");
         Ok(removed)
-    }
-
-    /// Removes what belongs to runs that are not there any more. A run's journal is made before anything that belongs to
-    /// it, so that a key which was seen before its run was missed is of no run to come.
-    async fn drop_strays(&self) -> Result<(), ExecError> {
-        let keys = self.parts.keep.list("runs/").await?;
-        let mut known: HashMap<RunId, bool> = HashMap::new();
-        for key in keys {
-            let Some(run) = key.split('/').nth(1).and_then(|run| run.parse::<RunId>().ok()) else { continue };
-            let there = match known.get(&run) {
-                Some(there) => *there,
-                None => {
-                    let there = match self.parts.journals.len(&run).await {
-                        Ok(_) => true,
-                        Err(StoreError::NotFound(_)) => false,
-                        Err(error) => return Err(error.into()),
-                    };
-                    known.insert(run, there);
-                    there
-                }
-            };
-            if !there {
-                self.parts.keep.delete(&key).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Removes code that no run is pinned to. A run that starts meanwhile looks for its code again once its start is

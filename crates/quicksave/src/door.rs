@@ -109,6 +109,8 @@ impl QuicksaveBuilder {
 
     /// Opens it. Must be called within a tokio runtime, on which steps will run.
     pub fn open(self) -> Result<Quicksave, Error> {
+        // Two stores that the caller chose may be apart.
+        let apart = self.stores.is_some();
         let (journals, keep) = match self.stores {
             Some(stores) => stores,
             None => {
@@ -145,6 +147,7 @@ impl QuicksaveBuilder {
         };
         let mut config = Config::new(owner);
         config.durable = self.durability == Durability::Disk;
+        config.checkpoints_apart = apart;
         (self.adjust)(&mut config);
         Ok(Quicksave { executor: Executor::new(parts, config), codes })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use executor::{ExecError, Finished, Request, Retry, SnapshotPolicy};
 use run::{Body, Json, Status, entry::Waiting};
-use store::{CheckpointStore, JournalStore, MemoryStore};
+use store::{CheckpointStore, MemoryStore};
 
 use crate::{
     machine::Step::{self, *},
@@ -174,19 +174,23 @@ fn cleaning_up_removes_old_runs_and_the_code_that_nobody_needs() {
 }
 
 #[test]
-fn nothing_of_a_removed_run_stays_where_checkpoints_are_kept_apart() {
+fn where_checkpoints_are_kept_apart_a_run_takes_only_its_own_with_it() {
     let (journals, keep) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
-    let rig = Rig::over(journals.clone(), keep.clone(), SnapshotPolicy::Always);
-    for run in ["a", "b", "c"] {
-        rig.start(run, &vec![vec![Write, Ask], vec![Read]]).unwrap();
+    let rig =
+        |journals| Rig::over(journals, keep.clone(), SnapshotPolicy::Always).limits(|c| c.checkpoints_apart = true);
+    let (here, elsewhere) = (rig(journals), rig(Arc::new(MemoryStore::new())));
+    for run in ["a", "b"] {
+        here.start(run, &vec![vec![Write, Ask], vec![Read]]).unwrap();
     }
-    let keys = |run: &str| rig.io.block_on(CheckpointStore::list(&*keep, &format!("runs/{run}/"))).unwrap().len();
-    assert!(["a", "b", "c"].iter().all(|run| keys(run) > 0));
-    rig.io.block_on(rig.executor.delete(&"a".parse().unwrap())).unwrap();
-    // As after a crash between the two stores.
-    rig.io.block_on(JournalStore::delete(&*journals, &"b".parse().unwrap())).unwrap();
-    assert_eq!((keys("a"), keys("b") > 0), (0, true));
-    rig.io.block_on(rig.executor.cleanup(std::time::Duration::ZERO, false)).unwrap();
-    assert_eq!((keys("b"), keys("c") > 0), (0, true));
-    assert!(matches!(rig.resume("c").unwrap(), Finished::Waiting(_)));
+    // With code and checkpoints that no run here needs.
+    elsewhere.start("c", &vec![vec![Read, Write, Ask], vec![Read]]).unwrap();
+    let keys = |prefix: &str| here.io.block_on(keep.list(prefix)).unwrap().len();
+    assert!(["a", "b", "c"].iter().all(|run| keys(&format!("runs/{run}/")) > 0));
+    let code = keys("code/");
+    here.io.block_on(here.executor.delete(&"a".parse().unwrap())).unwrap();
+    here.io.block_on(here.executor.cleanup(std::time::Duration::ZERO, false)).unwrap();
+    assert_eq!((keys("runs/a/"), keys("code/")), (0, code));
+    assert!(matches!(here.resume("b").unwrap(), Finished::Waiting(_)));
+    assert!(keys("runs/c/") > 0);
+    assert!(matches!(elsewhere.resume("c").unwrap(), Finished::Waiting(_)));
 }
