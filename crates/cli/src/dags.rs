@@ -8,12 +8,11 @@ use std::{
 };
 
 use ::dag::guest::{ENDING, Loader, PinError, Pinned, pin};
-use bundler::OsFiles;
 use executor::NewRun;
 use run::{Code, RunId};
 use serde_json::{Map, Value};
 
-use crate::{report::Error, script};
+use crate::{report::Error, script, source};
 
 /// Whether a file is a DAG document by its name.
 pub fn is_document(file: &Path) -> bool {
@@ -41,8 +40,7 @@ impl Loader for Beside {
         if script::is_script(&path) {
             return script::compile(&path).map(|checked| checked.code).map_err(|e| e.to_string());
         }
-        let path = std::path::absolute(&path).map_err(|e| e.to_string())?;
-        bundler::bundle(&OsFiles, &path).map_err(|e| e.to_string())
+        source::compile(&path).map_err(|e| e.to_string())
     }
 }
 

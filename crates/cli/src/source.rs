@@ -8,7 +8,7 @@ use std::{
 
 use bundler::OsFiles;
 use executor::NewRun;
-use run::{Json, RunId};
+use run::{Code, Json, RunId};
 use serde_json::{Map, Value, json};
 
 use crate::report::Error;
@@ -25,8 +25,7 @@ pub fn file(
 ) -> Result<NewRun, Error> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     known_kind(file, &name)?;
-    let path = std::path::absolute(file).map_err(|e| Error::io(format!("cannot find {}", file.display()), e))?;
-    let code = bundler::bundle(&OsFiles, &path)?;
+    let code = compile(file)?;
     let stem = stem(&name);
     // The name under which the program keeps its state, if it is a photon.
     let photon = Some(stem.to_owned());
@@ -34,16 +33,18 @@ pub fn file(
     Ok(NewRun { id, tool, photon, method, params: Value::from(params).into(), code: Arc::new(code) })
 }
 
+/// The pinned code of the module in `file`.
+pub fn compile(file: &Path) -> Result<Code, Error> {
+    let path = std::path::absolute(file).map_err(|e| Error::io(format!("cannot find {}", file.display()), e))?;
+    Ok(bundler::bundle(&OsFiles, &path)?)
+}
+
 fn known_kind(file: &Path, name: &str) -> Result<(), Error> {
-    let later = |what: &str| Err(Error::not_yet(what, "this release runs .ts, .mts, .cts, .js, .mjs, .cjs and .nt"));
-    match name {
-        name if name.ends_with(".snap") => Err(Error::usage(
-            format!("{} is a snapshot, not a program", file.display()),
-            format!("go on from it: quicksave resume {}", file.display()),
-        )),
-        name if name.ends_with(".dag.json") => later("running a DAG (.dag.json)"),
-        _ => Ok(()),
+    if name.ends_with(".snap") {
+        let next = format!("go on from it: quicksave resume {}", file.display());
+        return Err(Error::usage(format!("{} is a snapshot, not a program", file.display()), next));
     }
+    Ok(())
 }
 
 /// `weekly.photon.ts` → `weekly`.

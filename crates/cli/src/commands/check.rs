@@ -1,15 +1,14 @@
 //! `quicksave check`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ::neutron::{Diagnostic, Severity};
-use bundler::OsFiles;
 use serde_json::{Value, json};
 
 use crate::{
     output::{self, error_line},
     report::{Error, exit},
-    script,
+    script, source,
 };
 
 /// Say everything that is wrong with programs, and run nothing
@@ -42,7 +41,7 @@ pub fn files(files: &[PathBuf], as_json: bool) -> Result<u8, Error> {
                 found.push(shape(&one));
                 say(as_json, &one.render());
             }
-        } else if let Err(error) = bundled(file) {
+        } else if let Err(error) = source::compile(file) {
             errors += 1;
             let text = error.to_string();
             found.push(json!({ "file": file.to_string_lossy(), "severity": "error", "message": text }));
@@ -62,12 +61,6 @@ pub fn files(files: &[PathBuf], as_json: bool) -> Result<u8, Error> {
         error_line(format!("{of}: {}", if found.is_empty() { "good".into() } else { found.join(", ") }));
     }
     Ok(if errors > 0 { exit::USAGE } else { exit::COMPLETED })
-}
-
-fn bundled(file: &Path) -> Result<(), Error> {
-    let path = std::path::absolute(file).map_err(|e| Error::io(format!("cannot find {}", file.display()), e))?;
-    bundler::bundle(&OsFiles, &path)?;
-    Ok(())
 }
 
 fn say(as_json: bool, text: &str) {
