@@ -1,36 +1,9 @@
 // The user's own store, as they wrote it, on a real server: a flow that stops, is kept, and goes on.
 import { DAGBuilder, Dagonizer, NodeStateBase } from '@noocodex/dagonizer';
 import { Checkpoint } from '@noocodex/dagonizer/checkpoint';
-import type { CheckpointStore } from '@noocodex/dagonizer/contracts';
 import type { JsonObject } from '@noocodex/dagonizer/entities';
 import { Pool } from 'pg';
-
-export class PostgresCheckpointStore implements CheckpointStore {
-readonly #pool: Pool;
-readonly #table: string;
-constructor(pool: Pool, table = 'checkpoints') {
-this.#pool = pool;
-this.#table = table;
-}
-async save(key: string, json: string): Promise<void> {
-await this.#pool.query(
-`INSERT INTO ${this.#table} (key, json, saved_at)
-VALUES ($1, $2, NOW())
-ON CONFLICT (key) DO UPDATE SET json = $2, saved_at = NOW()`,
-[key, json],
-);
-}
-async load(key: string): Promise<string | null> {
-const result = await this.#pool.query<{ json: string }>(
-`SELECT json FROM ${this.#table} WHERE key = $1`,
-[key],
-);
-return result.rows[0]?.json ?? null;
-}
-async delete(key: string): Promise<void> {
-await this.#pool.query(`DELETE FROM ${this.#table} WHERE key = $1`, [key]);
-}
-}
+import { PostgresCheckpointStore } from '../../crates/bundler/tests/it/seeds/002-postgres.ts';
 
 class MyState extends NodeStateBase {
   processed: string[] = [];
