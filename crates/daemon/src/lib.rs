@@ -1,0 +1,10 @@
+//! Serves tools and supervises runs.
+//!
+//! Photons in folders are tools (`catalog`, `calls`); MCP servers are tools too (`clients`); runs reach both as
+//! operations (`tools`), and the MCP server (`mcp`) gives them to agents. The daemon (`broker`, `supervise`) carries
+//! events between processes and keeps interrupted runs going. Everything that drives a run does so through one
+//! [`Supervisor`]. Guests and stores come from outside: only the command joins them.
+
+mod supervisor;
+
+pub use supervisor::{Ended, Running, Supervisor};

@@ -1,0 +1,117 @@
+//! The runs that this process drives.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use executor::{Control, Driver, ExecError, Executor, Finished, NewRun, Opened, Retry};
+use run::RunId;
+use tokio::sync::watch;
+
+/// How driving a run ended, shared by all who wait for it.
+pub type Ended = Result<Finished, Arc<ExecError>>;
+
+/// A run that is driven here.
+#[derive(Clone)]
+pub struct Running {
+    /// The run.
+    pub run: RunId,
+    control: Arc<Control>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+/// Starts, resumes and stops runs, and knows which ones this process drives. Cheap to clone.
+#[derive(Clone)]
+pub struct Supervisor {
+    executor: Executor,
+    running: Arc<Mutex<HashMap<RunId, Running>>>,
+}
+
+impl Running {
+    /// Waits until the run has ended, waits for something, or was left.
+    pub async fn ended(mut self) -> Ended {
+        let lost = || Err(Arc::new(ExecError::Guest(run::GuestError::Engine("the run's thread ended".into()))));
+        match self.ended.wait_for(Option::is_some).await {
+            Ok(ended) => ended.clone().unwrap_or_else(lost),
+            Err(_) => lost(),
+        }
+    }
+
+    /// For asking the driver to stop.
+    pub fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+}
+
+impl Supervisor {
+    /// Drives runs with `executor`.
+    pub fn new(executor: Executor) -> Self {
+        Self { executor, running: Arc::default() }
+    }
+
+    /// What it drives with.
+    pub fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    /// Begins a new run.
+    pub async fn start(&self, new: NewRun) -> Result<Running, ExecError> {
+        let driver = self.executor.start(new).await?;
+        Ok(self.drive(driver))
+    }
+
+    /// Takes a run up, or gives how it has ended. A run that is driven here already is given as it is.
+    pub async fn resume(&self, run: &RunId, why: &str, retry: Retry) -> Result<Result<Running, Finished>, ExecError> {
+        if let Some(running) = self.get(run) {
+            return Ok(Ok(running));
+        }
+        match self.executor.resume(run, why, retry, false).await? {
+            Opened::Driver(driver) => Ok(Ok(self.drive(*driver))),
+            Opened::Ended(finished) => Ok(Err(finished)),
+        }
+    }
+
+    /// The run, if this process drives it.
+    pub fn get(&self, run: &RunId) -> Option<Running> {
+        self.lock().get(run).cloned()
+    }
+
+    /// How many runs are driven here.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Asks all drivers to leave, and waits for them: the runs are resumable then. `false` if some did not leave
+    /// within `patience`.
+    pub async fn leave(&self, patience: Duration) -> bool {
+        let all: Vec<Running> = self.lock().values().cloned().collect();
+        for running in &all {
+            running.control.leave();
+        }
+        let left = futures::future::join_all(all.into_iter().map(Running::ended));
+        tokio::time::timeout(patience, left).await.is_ok()
+    }
+
+    fn drive(&self, driver: Driver) -> Running {
+        let run = driver.run().clone();
+        let (tell, ended) = watch::channel(None);
+        let running = Running { run: run.clone(), control: driver.control(), ended };
+        self.lock().insert(run.clone(), running.clone());
+        let finished = driver.spawn();
+        let this = self.clone();
+        self.executor.parts().io.spawn(async move {
+            let finished = finished.await.unwrap_or_else(|_| {
+                Err(ExecError::Guest(run::GuestError::Engine("the run's thread ended unexpectedly".into())))
+            });
+            // Who is told may take the run up at once.
+            this.lock().remove(&run);
+            let _ = tell.send(Some(finished.map_err(Arc::new)));
+        });
+        running
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, Running>> {
+        // Each holder does one operation on the map, which a panic elsewhere leaves whole.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
