@@ -17,6 +17,12 @@ pub trait Files: Send + Sync {
 
     /// The path without symbolic links and `..`.
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// Whether `path` may not even be looked at here; whether there is anything stays unsaid.
+    fn is_closed(&self, path: &Path) -> bool {
+        let _ = path;
+        false
+    }
 }
 
 /// The machine's files.
@@ -42,6 +48,55 @@ impl Files for OsFiles {
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
         path.canonicalize()
+    }
+}
+
+/// Files of which only some may be read: for code that nobody has looked at, whose imports would otherwise reach
+/// whatever its user may read. Outside the fence nothing is there, unless it is asked for by name: then the error says
+/// what would grant it.
+pub struct Fenced<'a> {
+    files: &'a dyn Files,
+    may_read: &'a (dyn Fn(&Path) -> bool + Send + Sync),
+}
+
+impl<'a> Fenced<'a> {
+    /// Those of `files` for whose path, free of symbolic links, `may_read` is true.
+    pub fn new(files: &'a dyn Files, may_read: &'a (dyn Fn(&Path) -> bool + Send + Sync)) -> Self {
+        Self { files, may_read }
+    }
+
+    /// What is not there is judged by the folder that it would be in, so that nothing tells whether it is there.
+    fn open(&self, path: &Path) -> bool {
+        let real = path.ancestors().find_map(|above| {
+            let real = self.files.canonicalize(above).ok()?;
+            Some(path.strip_prefix(above).map_or_else(|_| real.clone(), |rest| normal(&real.join(rest))))
+        });
+        real.is_some_and(|real| (self.may_read)(&real))
+    }
+}
+
+impl Files for Fenced<'_> {
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        if !self.open(path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        self.files.read(path, limit)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        self.open(path) && self.files.is_file(path)
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        self.open(path) && self.files.is_dir(path)
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        self.files.canonicalize(path)
+    }
+
+    fn is_closed(&self, path: &Path) -> bool {
+        !self.open(path)
     }
 }
 

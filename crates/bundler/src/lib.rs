@@ -33,7 +33,7 @@ use std::path::Path;
 use run::program::{Code, Module};
 
 pub use error::{BundleError, Diagnostic};
-pub use files::{Files, MemoryFiles, OsFiles};
+pub use files::{Fenced, Files, MemoryFiles, OsFiles};
 pub use map::position;
 
 use graph::{Graph, Link, Unit};

@@ -107,6 +107,13 @@ impl<'f> Resolver<'f> {
                 return self.found(found);
             }
         }
+        if self.files.is_closed(path) {
+            let help = format!("grant reading it with --allow-read={}", path.display());
+            return Err(unresolved(
+                format!("'{specifier}' may not be imported: code may read the current folder and its packages only"),
+                help,
+            ));
+        }
         let help = match path.extension().and_then(|e| e.to_str()) {
             Some("d") | None => "check the path; .ts, .js, .json and a folder's index are tried",
             _ => "check the path and the extension",

@@ -6,8 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use bundler::OsFiles;
+use bundler::{Fenced, OsFiles};
 use executor::NewRun;
+use host::{Access, Permissions, permissions::Decision};
 use run::{Code, Json, RunId};
 use serde_json::{Map, Value, json};
 
@@ -55,10 +56,22 @@ fn stem(name: &str) -> &str {
 }
 
 /// A run of a snippet; `-` stands for standard input.
-pub fn snippet(text: &str, id: Option<RunId>) -> Result<NewRun, Error> {
+/// Nobody may have looked at it yet, so it imports from the current folder, from packages that are installed there or
+/// above, and from what may be read anyway.
+pub fn snippet(text: &str, id: Option<RunId>, permissions: &Permissions) -> Result<NewRun, Error> {
     let source = if text == "-" { standard_input()? } else { text.to_owned() };
     let cwd: PathBuf = std::env::current_dir().map_err(|e| Error::io("cannot find the current folder", e))?;
-    let code = bundler::snippet(&OsFiles, &source, &cwd)?;
+    let here = cwd.canonicalize().map_err(|e| Error::io("cannot find the current folder", e))?;
+    let may_read = |path: &Path| match permissions.decide(&Access::Read(path.to_owned())) {
+        Decision::Granted => true,
+        Decision::Forbidden => false,
+        Decision::Ungranted => {
+            let packages =
+                |above: &Path| path.starts_with(above.join("node_modules")) || path == above.join("package.json");
+            path.starts_with(&here) || here.ancestors().any(packages)
+        }
+    };
+    let code = bundler::snippet(&Fenced::new(&OsFiles, &may_read), &source, &cwd)?;
     let params = Json::from(json!({ "code": source }));
     Ok(NewRun { id, tool: "code".into(), photon: None, method: None, params, code: Arc::new(code) })
 }

@@ -1,5 +1,9 @@
 //! Code mode.
 
+use std::path::Path;
+
+use bundler::{Fenced, MemoryFiles, snippet};
+
 use crate::try_snippet;
 
 #[track_caller]
@@ -88,4 +92,26 @@ fn a_snippet_cannot_leave_its_function() {
     for source in ["} evil(); {", "}; async function* g() {", "yield 1; } evil(); {", "return 1 })("] {
         assert!(try_snippet(source, &[]).is_err(), "{source}");
     }
+}
+
+#[test]
+fn a_fence_hides_what_lies_outside() {
+    let files = MemoryFiles::new()
+        .with("/app/own.ts", "export default 1")
+        .with("/app/node_modules/p/index.js", "export default 2")
+        .with("/secret.json", "3")
+        .with_link("/app/link.json", "/secret.json");
+    let may_read = |path: &Path| path.starts_with("/app");
+    let fenced = Fenced::new(&files, &may_read);
+    let ask = |specifier: &str| snippet(&fenced, &format!("import x from '{specifier}'; return x"), Path::new("/app"));
+    for inside in ["./own", "/app/own.ts", "p"] {
+        assert!(ask(inside).is_ok(), "{inside}");
+    }
+    // The same is said whether there is something or not.
+    for outside in ["/secret.json", "../secret.json", "./link.json", "/secret", "/nothing.ts", "../nothing"] {
+        let error = ask(outside).expect_err(outside).to_string();
+        assert!(error.contains("may not be imported") && error.contains("--allow-read="), "{error}");
+    }
+    let missing = ask("./missing").expect_err("not there").to_string();
+    assert!(missing.contains("there is no file"), "{missing}");
 }

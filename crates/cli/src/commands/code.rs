@@ -15,7 +15,7 @@ pub struct Args {
 }
 
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
-    let new = source::snippet(&args.code, args.id)?;
+    let new = source::snippet(&args.code, args.id, &session.permissions()?)?;
     let screen = Terminal::new(&session.globals);
     let executor = session.driver("code", screen.clone())?;
     let driver = executor.start(new).await?;

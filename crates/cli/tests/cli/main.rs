@@ -6,6 +6,7 @@ mod dags;
 mod damage;
 mod driving;
 mod errors;
+mod escapes;
 mod inspecting;
 mod limits;
 mod listing;
