@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use run::{Failure, RunId};
 
-use crate::permissions::{Access, Decision, Permissions};
+use crate::permissions::{Access, Decision, Permissions, paths};
 use crate::screen::{PermissionRequest, Reply, Screen};
 
 /// Runs whose answers are remembered; beyond that the oldest are asked again.
@@ -18,6 +18,8 @@ const MAX_RUNS: usize = 1_000;
 pub struct Gate {
     permissions: Permissions,
     screen: Arc<dyn Screen>,
+    /// Each photon has a folder of its own below it.
+    data: Option<PathBuf>,
     /// What was said for a whole run, and when the run was last added to.
     said: Mutex<Said>,
     /// Names that a person let through for requests that are under way, and how many.
@@ -44,7 +46,25 @@ impl Gate {
     /// Decides by `permissions`, and asks on `screen` about what they do not grant.
     pub fn new(permissions: Permissions, screen: Arc<dyn Screen>) -> Self {
         let (said, vouched, asking) = Default::default();
-        Self { permissions, screen, said, vouched, asking }
+        Self { permissions, screen, data: None, said, vouched, asking }
+    }
+
+    /// Gives each photon the folder with its name below `data`.
+    #[must_use]
+    pub fn with_data(self, data: PathBuf) -> Self {
+        Self { data: Some(data), ..self }
+    }
+
+    /// Whether `access` stays in the photon's own folder, and nothing forbids it. The path must be without links.
+    pub(crate) fn is_own(&self, photon: Option<&str>, access: &Access) -> bool {
+        let (Some(data), Some(photon), Access::Read(path) | Access::Write(path)) = (&self.data, photon, access) else {
+            return false;
+        };
+        let plain = matches!(Path::new(photon).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+        plain
+            // The last part is not followed: a photon might put a link there.
+            && paths::walk(data, true).is_ok_and(|data| path.starts_with(data.join(photon)))
+            && self.permissions.decide(access) != Decision::Forbidden
     }
 
     /// What is granted from the start.

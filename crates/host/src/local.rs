@@ -33,6 +33,7 @@ pub struct LocalHost {
     gate: Arc<Gate>,
     screen: Arc<dyn Screen>,
     facts: Facts,
+    home: PathBuf,
     states: States,
     fetch: Fetch,
     checkpoints: checkpoints::Checkpoints,
@@ -117,7 +118,9 @@ impl Builder {
 
     /// The host.
     pub fn build(self) -> LocalHost {
-        let gate = Arc::new(Gate::new(self.permissions, self.screen.clone()));
+        let home = std::path::absolute(&self.home).unwrap_or(self.home);
+        let gate = Gate::new(self.permissions, self.screen.clone()).with_data(home.join("data"));
+        let gate = Arc::new(gate);
         LocalHost {
             #[cfg(feature = "postgres")]
             postgres: postgres::Postgres::new(gate.clone(), self.resolver.clone(), self.value),
@@ -125,7 +128,8 @@ impl Builder {
             gate,
             screen: self.screen,
             facts: self.facts.unwrap_or_else(Facts::of_this_process),
-            states: States::new(self.home.join("state")),
+            states: States::new(home.join("state")),
+            home,
             checkpoints: checkpoints::Checkpoints::default(),
             others: self.others,
             value: self.value,
@@ -173,7 +177,7 @@ impl Host for LocalHost {
         match &*op {
             "fetch" => self.fetch.perform(&context, args).await,
             "process.exec" => exec::exec(&self.gate, &context, &args, self.value).await,
-            "process.info" => process::info(&self.gate, &self.facts),
+            "process.info" => process::info(&self.gate, &self.facts, &context, &self.home),
             "env.get" => process::get(&self.gate, &self.facts, &context, &args).await,
             "env.list" => process::list(&self.gate, &self.facts),
             "state.load" => state::load(&self.states, context.photon.as_deref(), &args),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use executor::CallContext;
 use run::{Outcome, Payload};
@@ -60,7 +61,9 @@ impl fmt::Debug for Facts {
 
 /// Only what tells nothing of the machine or its user, unless that was granted: the home folder comes with
 /// `--allow-env=HOME`, the machine's name with `--allow-env=HOSTNAME`.
-pub(crate) fn info(gate: &Gate, facts: &Facts) -> Outcome {
+///
+/// `own_home` is the folder of runs and data; a photon is told, since it has a folder there.
+pub(crate) fn info(gate: &Gate, facts: &Facts, context: &CallContext, own_home: &Path) -> Outcome {
     let platform = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
     let arch = match std::env::consts::ARCH {
         "x86_64" => "x64",
@@ -69,7 +72,9 @@ pub(crate) fn info(gate: &Gate, facts: &Facts) -> Outcome {
     };
     let home = facts.env.get("HOME").filter(|_| granted(gate, "HOME")).map_or("/", |home| home);
     let hostname = if granted(gate, "HOSTNAME") { &facts.hostname } else { "localhost" };
+    let tells_home = context.photon.is_some() || granted(gate, "HOME") || gate.permissions().is_everything();
     json(&tree!({
+        "home": tells_home.then(|| own_home.to_string_lossy()),
         "cwd": facts.cwd,
         "argv": facts.argv,
         "platform": platform,

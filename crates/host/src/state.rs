@@ -16,6 +16,9 @@ use crate::args::{self, blocking};
 /// Earlier states that are kept of each instance.
 const BACKUPS: usize = 10;
 
+/// What all photons share (`this.memory`, scope `global`) lies where the state of a photon with this name would.
+const SHARED: &str = "_shared";
+
 /// Where states lie.
 #[derive(Clone)]
 pub(crate) struct States {
@@ -41,14 +44,14 @@ impl States {
         Self { root: root.into() }
     }
 
-    /// A photon may touch its own state only, whatever name the program gives.
+    /// A photon may touch its own state and what all share, whatever name the program gives.
     fn folder(&self, op: &str, own: Option<&str>, args: &Args) -> Result<PathBuf, Failure> {
         check_name(op, "photon", &args.photon)?;
         check_name(op, "instance", &args.instance)?;
         if args.instance == "backups" {
             return Err(bad_name(op, "instance", "backups", "another name: the earlier states lie there"));
         }
-        if own != Some(args.photon.as_str()) {
+        if own != Some(args.photon.as_str()) && !(own.is_some() && args.photon == SHARED) {
             let message = format!(
                 "{op}: this run may only touch the state of {}, not of {:?}",
                 own.unwrap_or("nobody"),

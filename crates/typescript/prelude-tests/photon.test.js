@@ -84,13 +84,72 @@ test('a photon', async () => {
   await assert.rejects(shop.memory.set('m', new Map()), { name: 'TypeError', message: /memory value "m" is a Map\(0\), which JSON cannot hold/ });
   await shop.memory.clear();
   assert.equal(await shop.memory.has('k'), false);
-  await assert.rejects(shop.call('other.tool', {}), /needs the daemon/);
-  await assert.rejects(shop.schedule.create({}), /needs the daemon/);
+  await shop.memory.set('k', 'all', 'global');
+  assert.deepEqual([await shop.memory.get('k', 'global'), await shop.memory.get('k', 'session')], ['all', null]);
+  await assert.rejects(shop.memory.get('k', 'mine'), RangeError);
+  assert.deepEqual(await shop.call('other.part.tool', { a: 1 }), { photon: 'other.part', method: 'tool', params: { a: 1 } });
+  assert.deepEqual(await (await shop.photon.use('other', 'two')).tool({ a: 1 }), { photon: 'other', method: 'tool', params: { a: 1 }, instance: 'two' });
+  for (const bad of ['tool', '.tool', 'other.', 5]) await assert.rejects(shop.call(bad), /'photon\.method'/);
+  assert.equal((await shop.schedule.create({ name: 'n', schedule: '@daily', method: 'm' })).photon, 'photon.test');
+  const github = shop.mcp('github');
+  assert.deepEqual(await github.search_repos({ q: 'x' }), { source: 'github', tool: 'search_repos', args: { q: 'x' } });
+  assert.deepEqual(await github.call('list'), { source: 'github', tool: 'list', args: {} });
+  assert.deepEqual((await github.find('REPO')).map((tool) => tool.name), ['search_repos']);
+  assert.deepEqual([shop.caller, shop.instanceName, Shop.getMCPName()], [{ id: 'anonymous', anonymous: true }, 'default', 'shop']);
+  assert.match(shop.assets('logo.png'), /\/photon\.test\/assets\/logo\.png$/);
+  assert.throws(() => shop.assets('../x'), RangeError);
   const order = [];
   await Promise.all([1, 2].map((i) => shop.withLock('l', async () => { order.push(`+${i}`); await new Promise((r) => setTimeout(r, 5)); order.push(`-${i}`); })));
   assert.deepEqual(order, ['+1', '-1', '+2', '-2']);
   assert.match(shop.storage('pics'), /\/\.photon\/data\/photon\.test\/pics$/);
   assert.throws(() => shop.storage('../../x'), RangeError);
+});
+
+test('locks with a holder', async () => {
+  const game = new Photon();
+  assert.equal(await game.acquireLock('turn', 'ann'), true);
+  assert.equal(await game.acquireLock('turn', 'bob'), false);
+  assert.equal(await game.releaseLock('turn', 'bob'), false);
+  assert.equal(await game.transferLock('turn', 'bob', 'ann'), true);
+  assert.equal((await game.getLock('turn')).holder, 'bob');
+  assert.equal(await game.releaseLock('turn', 'bob'), true);
+  assert.deepEqual(await game.getLock('turn'), { holder: null });
+  await game.acquireLock('short', 'ann', 5);
+  await new Promise((r) => setTimeout(r, 6));
+  assert.equal(await game.acquireLock('short', 'bob'), true);
+});
+
+test('a class that extends nothing, and one that extends another', async () => {
+  class Base { constructor(n) { this.n = n; } hello() { return 'own'; } }
+  const Mixed = core.withPhotonCapabilities(Base);
+  const mixed = new Mixed(3);
+  assert.equal(mixed.n, 3);
+  assert.equal(mixed.hello(), 'own');
+  await mixed.memory.set('mixed', 1);
+  assert.equal(await mixed.memory.get('mixed'), 1);
+  assert.deepEqual(Object.keys(mixed), ['n']);
+});
+
+test('executeTool drives generators', async () => {
+  class Tools extends Photon {
+    #hidden() {}
+    async one({ n }) { return n + 1; }
+    async *many() { yield { emit: 'status', message: 'working' }; return 7; }
+    _private() {}
+  }
+  const tools = new Tools();
+  assert.deepEqual(Tools.getToolMethods(), ['one', 'many']);
+  assert.equal(await tools.executeTool('one', { n: 1 }), 2);
+  const seen = [];
+  assert.equal(await tools.executeTool('many', {}, { outputHandler: (emit) => seen.push(emit.message) }), 7);
+  assert.deepEqual(seen, ['working']);
+  await assert.rejects(tools.executeTool('_private'), /no tool '_private'/);
+});
+
+test('durations and rates', () => {
+  assert.deepEqual([core.parseDuration('1.5s'), core.parseDuration('2h'), core.parseDuration(5)], [1500, 7_200_000, 5]);
+  assert.deepEqual(core.parseRate('10/min'), { count: 10, windowMs: 60_000 });
+  assert.throws(() => core.parseDuration('soon'), TypeError);
 });
 
 test('signals, checkpoints and sleep outside generators', async () => {

@@ -52,13 +52,14 @@ function answerYield(value) {
   return undefined;
 }
 
-/** Runs a generator to its end; async and plain ones alike. */
-async function driveGenerator(generator) {
+/** Runs a generator to its end; async and plain ones alike. `show`, if there is one, is given the emits instead. */
+async function driveGenerator(generator, show) {
   let step = await generator.next();
   while (!step.done) {
     let reply;
     try {
-      reply = await answerYield(await step.value);
+      const value = await step.value;
+      reply = show && isEmitYield(value) ? await show(value) : await answerYield(value);
     } catch (error) {
       step = await generator.throw(error);
       continue;

@@ -8,8 +8,13 @@ function photonName() {
 
 const photonLocks = new Map();
 
+const instanceName = () => current.instance ?? 'default';
+
+/** The folder of runs, states and data. */
+const photonHome = () => processInfo().home ?? platformModules.path.join(processInfo().homedir, '.photon');
+
 /** One after the other within this run; others wait for their turn. */
-async function withLock(name, body) {
+async function runLock(name, body) {
   requireFunction(body, 'fn');
   const before = photonLocks.get(name) ?? Promise.resolve();
   const turn = Promise.withResolvers();
@@ -23,57 +28,57 @@ async function withLock(name, body) {
   }
 }
 
-function needsDaemon(what, why) {
-  return codedError(Error, 'ERR_NEEDS_DAEMON', `${what} needs the daemon: ${why}. Start it with 'quicksave daemon'.`);
-}
+const withLock = runLock;
+
+/** The state of other instances and the values all photons share have names of their own. */
+const memoryScopes = {
+  photon: () => ({ photon: photonName(), instance: 'memory' }),
+  session: () => ({ photon: photonName(), instance: `memory.session.${instanceName()}` }),
+  global: () => ({ photon: '_shared', instance: 'memory' }),
+};
 
 /** Values that outlive a run, kept beside the photon's state. */
 class PhotonMemory {
-  #photon;
-  #instance;
-
-  constructor(photon, instance) {
-    this.#photon = photon;
-    this.#instance = instance;
+  static #place(scope = 'photon') {
+    if (!Object.hasOwn(memoryScopes, scope)) throw new RangeError(`memory has the scopes photon, session and global, not ${inspect(scope)}`);
+    return memoryScopes[scope]();
   }
 
-  async #load() {
-    return (await perform('state.load', { photon: this.#photon(), instance: this.#instance })) ?? {};
-  }
-  async #save(all) {
-    await perform('state.save', { photon: this.#photon(), instance: this.#instance, state: all });
+  static async #load(scope) {
+    return (await perform('state.load', PhotonMemory.#place(scope))) ?? {};
   }
   /** Changes of one run happen one after the other, so that none is lost. */
-  #change(change) {
-    return withLock(`memory ${this.#photon()}`, async () => {
-      const all = await this.#load();
+  static #change(scope, change) {
+    const place = PhotonMemory.#place(scope);
+    return runLock(`memory ${place.photon} ${place.instance}`, async () => {
+      const all = await PhotonMemory.#load(scope);
       const result = await change(all);
-      await this.#save(all);
+      await perform('state.save', { ...place, state: all });
       return result;
     });
   }
 
-  async get(key) {
-    const all = await this.#load();
+  async get(key, scope) {
+    const all = await PhotonMemory.#load(scope);
     return Object.hasOwn(all, key) ? all[key] : null;
   }
-  async set(key, value) {
+  async set(key, value, scope) {
     const json = strictJson(value, `memory value ${JSON.stringify(String(key))}`, 'state');
-    await this.#change((all) => { all[key] = JSON.parse(json); });
+    await PhotonMemory.#change(scope, (all) => { all[key] = JSON.parse(json); });
   }
-  delete(key) {
-    return this.#change((all) => {
+  async delete(key, scope) {
+    return PhotonMemory.#change(scope, (all) => {
       const had = Object.hasOwn(all, key);
       delete all[key];
       return had;
     });
   }
-  async has(key) { return Object.hasOwn(await this.#load(), key); }
-  async keys() { return Object.keys(await this.#load()); }
-  async getAll() { return this.#load(); }
-  async clear() { await this.#change((all) => { for (const key of Object.keys(all)) delete all[key]; }); }
-  update(key, change) {
-    return this.#change(async (all) => {
+  async has(key, scope) { return Object.hasOwn(await PhotonMemory.#load(scope), key); }
+  async keys(scope) { return Object.keys(await PhotonMemory.#load(scope)); }
+  async getAll(scope) { return PhotonMemory.#load(scope); }
+  async clear(scope) { await PhotonMemory.#change(scope, (all) => { for (const key of Object.keys(all)) delete all[key]; }); }
+  async update(key, change, scope) {
+    return PhotonMemory.#change(scope, async (all) => {
       const value = await change(Object.hasOwn(all, key) ? all[key] : null);
       all[key] = JSON.parse(strictJson(value, `memory value ${JSON.stringify(String(key))}`, 'state'));
       return value;
@@ -81,56 +86,213 @@ class PhotonMemory {
   }
 }
 
-const scheduleNeedsDaemon = Object.fromEntries(
-  ['create', 'list', 'get', 'pause', 'resume', 'cancel', 'update', 'has'].map((method) => [method, async () => {
-    throw needsDaemon(`this.schedule.${method}()`, 'schedules are kept and started by it');
-  }]));
+/** Tasks that the daemon starts when their time has come. They belong to the photon. */
+class PhotonSchedule {
+  static #ask(op, args) { return perform(`schedule.${op}`, { photon: photonName(), ...args }); }
+
+  create(options) { return PhotonSchedule.#ask('create', options); }
+  get(id) { return PhotonSchedule.#ask('get', { id }); }
+  async getByName(name) { return (await this.list()).find((task) => task.name === name) ?? null; }
+  list(status) { return PhotonSchedule.#ask('list', status === undefined ? {} : { status }); }
+  update(id, updates) { return PhotonSchedule.#ask('update', { id, ...updates }); }
+  pause(id) { return PhotonSchedule.#ask('pause', { id }); }
+  resume(id) { return PhotonSchedule.#ask('resume', { id }); }
+  cancel(id) { return PhotonSchedule.#ask('cancel', { id }); }
+  async cancelByName(name) {
+    const task = await this.getByName(name);
+    return task ? this.cancel(task.id) : false;
+  }
+  has(name) { return PhotonSchedule.#ask('has', { name }); }
+  async cancelAll() {
+    let cancelled = 0;
+    for (const task of await this.list()) if (await this.cancel(task.id)) cancelled += 1;
+    return cancelled;
+  }
+}
+
+/** `billing.generate` → the photon and its method. */
+function callTarget(target) {
+  const dot = typeof target === 'string' ? target.lastIndexOf('.') : -1;
+  if (dot < 1 || dot === target.length - 1) {
+    throw new TypeError(`call() takes 'photon.method', as in 'billing.generate', not ${inspect(target)}`);
+  }
+  return { photon: target.slice(0, dot), method: target.slice(dot + 1) };
+}
+
+/** Runs a method of another photon as a run of its own, below this one. */
+async function callPhoton(target, params = {}, instance) {
+  return perform('photon.call', { ...callTarget(target), params, ...(instance === undefined ? {} : { instance }) });
+}
+
+/** An object each of whose names is a function: `make(name)` performs it. */
+function namesAsMethods(own, make) {
+  return new Proxy(own, {
+    get(target, name) {
+      // What is awaited is asked for `then`.
+      if (typeof name === 'symbol' || name === 'then' || name === 'toJSON' || Object.hasOwn(target, name)) return target[name];
+      return make(name);
+    },
+    has: (target, name) => typeof name === 'string' || name in target,
+  });
+}
+
+/** The tools of an MCP server: `call(tool, args)`, or each tool by its name. */
+function toolServer(server) {
+  const listed = async () => (await perform('tools.list', { source: server })) ?? [];
+  const call = (tool, args = {}) => perform('tools.call', { source: server, tool, args });
+  return namesAsMethods({
+    name: server,
+    call,
+    list: listed,
+    async find(query) {
+      const wanted = String(query).toLowerCase();
+      return (await listed()).filter((tool) => `${tool.name} ${tool.description ?? ''}`.toLowerCase().includes(wanted));
+    },
+  }, (tool) => (args) => call(tool, args));
+}
+
+/** `HTTPServerMCP` → `http-server`. */
+const kebabName = (name) => name.replace(/MCP$/, '').replace(/([a-z0-9])([A-Z])|([A-Z]+)(?=[A-Z][a-z])/g, '$1$3-$2').replace(/-$/, '').toLowerCase();
+
+const anonymousCaller = { id: 'anonymous', anonymous: true };
 
 class Photon {
   #memory;
+  #schedule;
+  #locks = new Map();
+
+  static getMCPName() { return kebabName(this.name); }
+  static getToolMethods() { return toolNames(this.prototype); }
+
+  /** Who calls: nobody is known here, since no way in has identities. */
+  get caller() { return { ...(current.caller ?? anonymousCaller) }; }
+  /** Which of the photon's states this run uses. */
+  get instanceName() { return instanceName(); }
+  /** Other photons: `await this.photon.use('name', 'instance')`, then its methods. */
+  get photon() {
+    return {
+      use: async (name, instance) => namesAsMethods({ name }, (method) => (params) => callPhoton(`${name}.${method}`, params, instance)),
+    };
+  }
 
   /** Publishes an event, or shows an emit of the yield protocol. */
   async emit(event, data) {
-    if (typeof event === 'string') emitEffect('event', undefined, { type: event, data });
-    else if (isEmitYield(event)) emitYield(event);
-    else emitEffect('event', typeof event?.message === 'string' ? event.message : undefined, event);
+    if (typeof event === 'string') {
+      emitEffect('event', undefined, { type: event, data });
+    } else if (isEmitYield(event)) {
+      emitYield(event);
+    } else if (typeof event?.channel === 'string') {
+      const channel = event.channel.includes(':') ? event.channel : `${photonName()}:${event.channel}`;
+      emitEffect('event', undefined, { ...event, type: event.type ?? event.event ?? 'message', channel, data: event.data ?? event });
+    } else {
+      emitEffect('event', typeof event?.message === 'string' ? event.message : undefined, event);
+    }
   }
+  /** Shows a value in a format; without arguments takes away what was shown. */
+  render(format, value) { emitYield(format === undefined ? { emit: 'render:clear' } : { emit: 'render', format, value }); }
 
-  /** Calls a method of another photon. */
-  async call(target) {
-    throw needsDaemon(`this.call('${target}')`, 'other photons are reached through it');
-  }
+  /** Calls a method of another photon: `this.call('billing.generate', { id })`. */
+  call(target, params, options) { return callPhoton(target, params, options?.instance); }
+
+  /** The tools of a configured MCP server. */
+  mcp(server) { return toolServer(String(server)); }
+  hasMCPAccess() { return true; }
+  async listMCPServers() { return [...new Set(((await perform('tools.list', {})) ?? []).map((tool) => tool.source))]; }
+  setMCPFactory() { throw new Error('setMCPFactory() has no meaning here: MCP servers come from the configuration'); }
 
   withLock(name, body) { return withLock(String(name), body); }
-
-  get memory() {
-    this.#memory ??= new PhotonMemory(photonName, 'memory');
-    return this.#memory;
+  /** Locks with a holder by name. They live as long as this instance. */
+  async acquireLock(name, holder = this.caller.id, timeout = 30_000) {
+    const held = this.#held(name);
+    if (held.holder !== null && held.holder !== holder) return false;
+    const now = Date.now();
+    this.#locks.set(String(name), { holder: String(holder), acquiredAt: held.acquiredAt ?? now, expiresAt: now + timeout });
+    return true;
+  }
+  async transferLock(name, to, from = this.caller.id) {
+    const held = this.#held(name);
+    if (held.holder !== from) return false;
+    this.#locks.set(String(name), { ...held, holder: String(to), expiresAt: Date.now() + (held.expiresAt - held.acquiredAt) });
+    return true;
+  }
+  async releaseLock(name, holder = this.caller.id) {
+    if (this.#held(name).holder !== holder) return false;
+    return this.#locks.delete(String(name));
+  }
+  async getLock(name) { return { ...this.#held(name) }; }
+  #held(name) {
+    const held = this.#locks.get(String(name));
+    return held !== undefined && held.expiresAt > Date.now() ? held : { holder: null };
   }
 
-  get schedule() { return scheduleNeedsDaemon; }
+  get memory() { return this.#memory ??= new PhotonMemory(); }
+  get schedule() { return this.#schedule ??= new PhotonSchedule(); }
 
-  /** The photon's own folder, made if it is not there. */
+  /** The photon's own folder, or one in it; made if it is not there. */
   storage(...parts) {
-    const { path, fs } = platformModules;
-    const folder = path.join(processInfo().homedir, '.photon', 'data', photonName());
-    const inside = path.join(folder, ...parts.map(String));
-    if (inside !== folder && !inside.startsWith(`${folder}/`)) {
-      throw new RangeError(`storage('${parts.join("', '")}') is outside the photon's folder`);
-    }
-    fs.mkdirSync(inside, { recursive: true });
+    const inside = belowFolder('storage', platformModules.path.join(photonHome(), 'data', photonName()), parts);
+    platformModules.fs.mkdirSync(inside, { recursive: true, mode: 0o700 });
     return inside;
+  }
+  /** Files that come with the photon: `{its folder}/{its name}/assets`. */
+  assets(...parts) {
+    const { path } = platformModules;
+    const file = current.entry.startsWith('file:') ? builtinModules.get('url').fileURLToPath(current.entry) : current.entry;
+    return belowFolder('assets', path.join(path.dirname(file), photonName(), 'assets'), parts);
+  }
+  assetUrl(part = '') { return `/api/assets/${encodeURIComponent(photonName())}/${part}`; }
+
+  /** Runs one of the photon's methods by its name; a generator is driven to its end. */
+  async executeTool(name, params, { outputHandler } = {}) {
+    if (!toolNames(this).includes(name)) throw new TypeError(`there is no tool '${name}'. ${listTools(toolNames(this))}`);
+    const result = await this[name](params);
+    return isGenerator(result) ? driveGenerator(result, outputHandler) : result;
   }
 
   async onInitialize() {}
   async onShutdown() {}
 }
 
+/** A path in a folder, and never out of it. */
+function belowFolder(what, folder, parts) {
+  const inside = platformModules.path.join(folder, ...parts.map(String));
+  if (inside !== folder && !inside.startsWith(`${folder}/`)) {
+    throw new RangeError(`${what}('${parts.join("', '")}') is outside the photon's folder`);
+  }
+  return inside;
+}
+
 defineGlobal('Photon', Photon);
+defineGlobal('PhotonMCP', Photon);
+
+/** Classes that extend nothing get what they use of `Photon` as well; their own members go first. */
+function lendPhoton(instance) {
+  if (instance instanceof Photon) return instance;
+  const lender = new Photon();
+  for (const name of Object.getOwnPropertyNames(Photon.prototype)) {
+    if (['constructor', 'onInitialize', 'onShutdown'].includes(name) || name in instance) continue;
+    const { get } = Object.getOwnPropertyDescriptor(Photon.prototype, name);
+    Object.defineProperty(instance, name, {
+      get: get ? () => lender[name] : () => Photon.prototype[name].bind(lender),
+      set(value) { Object.defineProperty(instance, name, { value, writable: true, enumerable: true, configurable: true }); },
+      enumerable: false,
+      configurable: true,
+    });
+  }
+  return instance;
+}
+
+/** A class with what `Photon` has, for one that extends another. */
+const withPhotonCapabilities = (Base) => class extends Base {
+  constructor(...args) {
+    super(...args);
+    lendPhoton(this);
+  }
+};
 
 /** Never tools, whatever class declares them. */
 const notTools = new Set(['constructor', 'getState', 'setState', 'onNotification', 'onInitialize', 'onShutdown',
-  'executeTool', 'configure', 'getConfig', 'then', 'toString', 'toJSON', 'valueOf']);
+  'executeTool', 'configure', 'getConfig', 'setMCPFactory', 'then', 'toString', 'toJSON', 'valueOf']);
 
 /** The names of the methods that can be run, in the order of their declaration. */
 function toolNames(target) {

@@ -147,7 +147,7 @@ async function settle(result) {
 
 async function runClass(Class, method, params) {
   const what = `class ${Class.name || '(anonymous)'}`;
-  const photon = new Class();
+  const photon = lendPhoton(new Class());
   const tool = chooseTool(photon, method, what);
   const keepsState = typeof photon.getState === 'function';
   const name = photonName();
@@ -155,15 +155,31 @@ async function runClass(Class, method, params) {
     const state = await perform('state.load', { photon: name, instance: 'default' });
     if (state !== null) await photon.setState(state);
   }
-  if (typeof photon.onInitialize === 'function') await photon.onInitialize();
-  const result = await settle(photon[tool](params));
+  const result = await initialized(photon, () => settle(photon[tool](params)));
   if (keepsState) {
     const state = strictJson(await photon.getState(), 'state', 'state');
     await request(CALL, `{"op":"state.save","args":{"photon":${JSON.stringify(name)},"instance":"default","state":${state}}}`,
       { what: { op: 'state.save' } });
   }
-  if (typeof photon.onShutdown === 'function') await photon.onShutdown();
+  await photon.onShutdown?.();
   return result;
+}
+
+/** `onInitialize`, then `work`; if that fails, `onShutdown` is called as well, and the first error counts. */
+async function initialized(photon, work) {
+  try {
+    await photon.onInitialize?.();
+    return await work();
+  } catch (error) {
+    if (error !== exitSignal) {
+      try {
+        await photon.onShutdown?.();
+      } catch (second) {
+        printLog('warn', `onShutdown failed after the method had failed: ${isError(second) ? errorHeader(second) : inspect(second)}`);
+      }
+    }
+    throw error;
+  }
 }
 
 /** Runs the function, class or object that the entry module exports. */

@@ -3,6 +3,7 @@
 mod answers;
 mod fetch;
 mod files;
+mod own;
 mod permissions;
 mod process;
 mod server;

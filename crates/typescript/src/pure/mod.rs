@@ -1,6 +1,7 @@
 //! Functions of the host that depend on their arguments alone: performed at once, and never recorded.
 
 mod hash;
+mod intl;
 pub mod stack;
 mod text;
 mod url;
@@ -66,6 +67,10 @@ pub fn call(
         "text.decode" => text::decode(read(op, json)?, bytes),
         "base64.encode" => text::base64_encode(bytes),
         "base64.decode" => text::base64_decode(read(op, json)?),
+        "intl.shared" => Ok(intl::shared()),
+        "intl.locale" => intl::locale(read(op, json)?),
+        "intl.zone" => intl::zone(read(op, json)?),
+        "intl.zones" => intl::zone_names(),
         "stack.map" => Answer::of(&places.map(read(op, json)?)),
         _ => Err(Failure::new("Error", format!("this engine has no function `{op}`"))),
     }

@@ -84,6 +84,11 @@ impl Host {
                 Ok(Payload::null())
             }
             "runs.list" => Ok(json!({"runs": []}).into()),
+            "tools.list" => {
+                Ok(json!([{"name": "search_repos", "source": "github"}, {"name": "list_issues", "source": "github"}])
+                    .into())
+            }
+            "photon.call" | "tools.call" | "schedule.create" => Ok(a.into()),
             _ if op.starts_with("fs.") => self.file(&op[3..], &a, &bytes),
             _ => Err(Failure::new("Error", format!("no operation {op}"))),
         })

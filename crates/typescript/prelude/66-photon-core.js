@@ -1,8 +1,8 @@
 // The rest of `@portel/photon-core`: run logs as files, and generators driven by hand. A photon that runs here needs
 // none of it to be durable; it is there for code that manages runs itself.
 
-/** `~/.photon/runs`, asked when it is used: the home folder is the machine's. */
-const runsFolder = () => posixPath.join(processInfo().homedir, '.photon', 'runs');
+/** The folder of runs, asked when it is used: the machine knows it. */
+const runsFolder = () => posixPath.join(photonHome(), 'runs');
 
 function generateRunId() {
   return `run_${Date.now().toString(36)}_${Math.random().toString(36).slice(2, 8).padEnd(6, '0')}`;
@@ -245,10 +245,84 @@ const io = {
   },
 };
 
+/** Thrown where a generator asks and nobody is there to answer. */
+class NeedsInputError extends Error {
+  name = 'NeedsInputError';
+  constructor(ask) {
+    super(`Input is needed: ${ask?.message ?? ask?.ask}`);
+    this.ask = ask;
+  }
+}
+
+/** Answers from a list by id, or by position (`ask_0`); `otherwise` answers the rest. */
+function createPrefilledProvider(inputs, otherwise) {
+  let asked = 0;
+  return async (ask) => {
+    const name = ask.id ?? `ask_${asked}`;
+    asked += 1;
+    if (Object.hasOwn(inputs, name)) return inputs[name];
+    if (otherwise) return otherwise(ask);
+    if (ask.default !== undefined) return ask.default;
+    throw new NeedsInputError(ask);
+  };
+}
+
+/** Drives a generator; asks and emits go where `config` says, and else where they always go. */
+async function executeGenerator(generator, { inputProvider, outputHandler } = {}) {
+  let step = await generator.next();
+  while (!step.done) {
+    const value = await step.value;
+    let reply;
+    if (isAskYield(value) && inputProvider) reply = await inputProvider(value);
+    else if (isEmitYield(value) && outputHandler) reply = void await outputHandler(value);
+    else reply = await answerYield(value);
+    step = await generator.next(reply);
+  }
+  return step.value;
+}
+
+class PhotonError extends Error {
+  constructor(message, code, details, suggestion) {
+    super(message);
+    Object.assign(this, { name: this.constructor.name, code, details, suggestion });
+  }
+}
+class ValidationError extends PhotonError {
+  constructor(message, details, suggestion) { super(message, 'VALIDATION_ERROR', details, suggestion); }
+}
+
+const durationUnits = { ms: 1, s: 1000, sec: 1000, m: 60_000, min: 60_000, h: 3_600_000, hr: 3_600_000, d: 86_400_000, day: 86_400_000 };
+
+/** `5m` → milliseconds; a number is milliseconds. */
+function parseDuration(text) {
+  const [, number, unit] = /^\s*([\d.]+)\s*([a-z]*)\s*$/i.exec(String(text)) ?? [];
+  const ms = Number(number) * (unit ? durationUnits[unit.toLowerCase()] : 1);
+  if (Number.isNaN(ms)) throw new TypeError(`${inspect(text)} is no time: write a number with ms, s, m, h or d after it`);
+  return ms;
+}
+
+/** `10/min` → `{count, windowMs}`. */
+function parseRate(text) {
+  const [, count, unit] = /^\s*(\d+)\s*\/\s*([a-z]+)\s*$/i.exec(String(text)) ?? [];
+  const windowMs = durationUnits[unit?.toLowerCase()];
+  if (!windowMs) throw new TypeError(`${inspect(text)} is no rate: write a number and a unit, as in 10/min`);
+  return { count: Number(count), windowMs };
+}
+
 const photonCore = {
-  Photon, PhotonMCP: Photon, StateLog, generateRunId, parseResumeState, executeStatefulGenerator, maybeStatefulExecute, listRuns,
-  getRunInfo, deleteRun, cleanupRuns, isCheckpointYield, isAskYield, isEmitYield,
+  Photon, PhotonMCP: Photon, withPhotonCapabilities, StateLog, generateRunId, parseResumeState, executeStatefulGenerator, maybeStatefulExecute,
+  listRuns, getRunInfo, deleteRun, cleanupRuns, isCheckpointYield, isAskYield, isEmitYield,
+  isStatefulCheckpointYield: isCheckpointYield, getAskType: (value) => value?.ask, getEmitType: (value) => value?.emit,
   isAsyncGenerator: isGenerator, isAsyncGeneratorFunction: utilTypes.isGeneratorFunction, io, ask: io.ask, emit: io.emit,
+  executeGenerator, createPrefilledProvider, NeedsInputError, withLock, parseDuration, parseRate, PhotonError, ValidationError,
+  wrapAsGenerator: async function* wrapAsGenerator(make) { return await make(); },
+  MemoryProvider: PhotonMemory, ScheduleProvider: PhotonSchedule, ReactiveArray, ReactiveMap, ReactiveSet, Collection,
+  Array: ReactiveArray, Map: ReactiveMap, Set: ReactiveSet,
+  PhotonUIType, isPhotonUIType, Table, Chart, Stats: PhotonStats, Cards, Progress, Form, Field,
+  getFieldValue: memberAt, formatFieldLabel: fieldLabel, renderFieldToText: fieldText,
 };
 Object.defineProperty(photonCore, 'RUNS_DIR', { get: runsFolder, enumerable: true });
 defineBuiltin('@portel/photon-core', photonCore);
+
+// Ambient, as the base class is: seed programs import nothing.
+defineGlobal('io', io);
