@@ -158,6 +158,11 @@ impl Globals {
         ]
     }
 
+    /// Whether anything is granted or denied here.
+    pub fn grants(&self) -> bool {
+        self.allow_all || self.lists().iter().any(|(_, _, lists)| !lists.is_empty())
+    }
+
     /// Adds what the flags grant and deny.
     pub fn add_to(&self, grants: &mut Grants) {
         grants.all |= self.allow_all;

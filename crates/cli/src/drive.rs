@@ -45,16 +45,17 @@ pub async fn drive_opened(session: &Session, run: &RunId, opened: Opened, screen
 
 /// The signals that ask a process to stop; and the one for a file that grows beyond its limit, which must fail the
 /// write and not end the process.
-struct Stops([Signal; 3], #[expect(dead_code, reason = "held, so that it is not acted upon")] Signal);
+pub struct Stops([Signal; 3], #[expect(dead_code, reason = "held, so that it is not acted upon")] Signal);
 
 impl Stops {
-    fn new() -> std::io::Result<Self> {
+    pub fn new() -> std::io::Result<Self> {
         let too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
         let stops = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
         Ok(Self(stops, too_large))
     }
 
-    async fn next(&mut self) {
+    /// The next one.
+    pub async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}

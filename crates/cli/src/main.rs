@@ -7,6 +7,7 @@ mod commands;
 mod dagonizer;
 mod dags;
 mod drive;
+mod handoff;
 mod kept;
 mod logview;
 mod memory;
@@ -35,7 +36,7 @@ use crate::{args::Cli, report::Error, session::Session};
 fn main() {
     let (json, done) = if alone::is_called() {
         let cli = alone::Neutron::parse();
-        notices::start(&cli.globals);
+        notices::start(&cli.globals, false);
         (cli.globals.json, cli.run())
     } else {
         let cli = Cli::parse_from(arguments(std::env::args_os().collect()));
@@ -72,7 +73,7 @@ fn warn(globals: &args::Globals, warnings: &[::neutron::Diagnostic]) {
 }
 
 fn run(cli: Cli) -> Result<u8, Error> {
-    notices::start(&cli.globals);
+    notices::start(&cli.globals, matches!(&cli.command, commands::Command::Daemon(args) if args.works()));
     if let Some(code) = commands::plain(&cli.command, cli.globals.json)? {
         return Ok(code);
     }

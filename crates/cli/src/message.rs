@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use daemon::broker::ClientError;
 use executor::{ExecError, Executor, Request, Retry};
 use run::RunId;
 use serde_json::json;
 use store::{Owner, StoreError};
 
 use crate::{
-    drive,
+    drive, handoff,
     output::{self, error_line},
     report::{Error, exit},
     screen::Terminal,
@@ -19,7 +20,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Leaves `request` for `run`, and drives the run on unless somebody else does.
+/// Leaves `request` for `run`, and has the run driven on: by the daemon, if one runs; by whoever drives it; or here.
 pub async fn send(
     session: &Session,
     run: &RunId,
@@ -27,9 +28,17 @@ pub async fn send(
     why: &str,
     answered: Option<u64>,
 ) -> Result<u8, Error> {
+    session.reader().post(run, request).await?;
+    if let Some(mut daemon) = handoff::able(session).await {
+        match daemon.take(run).await {
+            Ok(_) => return Ok(daemon.tell(session, run)),
+            // Who has it gets the message.
+            Err(ClientError::Refused { code, .. }) if code == "held" => {}
+            Err(error) => tracing::warn!("{error}; the run goes on here"),
+        }
+    }
     let screen = Terminal::answering(&session.globals, answered);
     let executor = session.driver(why, screen.clone())?;
-    executor.post(run, request).await?;
     loop {
         match executor.resume(run, why, Retry::No, false).await {
             Ok(opened) => return drive::drive_opened(session, run, opened, &screen).await,

@@ -12,17 +12,20 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use executor::World;
+
 use crate::args::Globals;
 
-/// Shows warnings; less with `-q`, more with `-v`.
-pub fn start(globals: &Globals) {
+/// Shows warnings; less with `-q`, more with `-v`. A daemon tells what it does, and when.
+pub fn start(globals: &Globals, daemon: bool) {
     let level = match (globals.quiet, globals.verbose) {
         (true, _) => LevelFilter::ERROR,
+        (_, 0) if daemon => LevelFilter::INFO,
         (_, 0) => LevelFilter::WARN,
         (_, 1) => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let line = Line { everybody: globals.verbose > 1 };
+    let line = Line { everybody: globals.verbose > 1, times: daemon };
     let subscriber =
         tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).event_format(line).finish();
     // Fails only if there is one already.
@@ -30,11 +33,12 @@ pub fn start(globals: &Globals) {
 }
 
 /// The crates of this workspace: with one `-v` only they tell details, with two everybody does.
-const OURS: [&str; 7] = ["quicksave", "bundler", "executor", "host", "run", "store", "typescript"];
+const OURS: [&str; 8] = ["quicksave", "bundler", "daemon", "executor", "host", "run", "store", "typescript"];
 
 /// `warning: a snapshot was not used (run 20260306_…)`.
 struct Line {
     everybody: bool,
+    times: bool,
 }
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -50,12 +54,15 @@ where
             Level::DEBUG | Level::TRACE => "debug",
         };
         let from = event.metadata().target().split("::").next().unwrap_or_default();
-        if word == "debug" && !self.everybody && !OURS.contains(&from) {
+        if matches!(word, "debug" | "note") && !self.everybody && !OURS.contains(&from) {
             return Ok(());
         }
         let mut parts = Parts::default();
         event.record(&mut parts);
         let fields = if parts.fields.is_empty() { String::new() } else { format!(" ({})", parts.fields.join(", ")) };
+        if self.times {
+            write!(out, "{} ", run::time::iso(crate::world::System.now()))?;
+        }
         writeln!(out, "{word}: {}{fields}", parts.message)
     }
 }

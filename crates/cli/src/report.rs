@@ -2,6 +2,7 @@
 
 use std::io;
 
+use daemon::broker::{ClientError, PlaceError};
 use executor::{ExecError, Finished};
 use run::{GuestError, RunId, program::ProgramError};
 use serde_json::json;
@@ -51,6 +52,12 @@ pub enum Error {
     Driving { run: RunId, again: String, cause: ExecError },
     #[error(transparent)]
     Bundle(#[from] bundler::BundleError),
+    /// The daemon is not there, or says no.
+    #[error(transparent)]
+    Daemon(#[from] ClientError),
+    /// The daemon cannot have its place.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     #[error(transparent)]
     Grant(#[from] host::permissions::BadGrant),
     /// A Neutron program does not compile.
@@ -110,6 +117,17 @@ impl Error {
             Self::Bundle(_) | Self::Script(_) | Self::Dag(_) => (exit::USAGE, None),
             Self::Snapshot { .. } => (exit::REFUSED, None),
             Self::Grant(_) => (exit::USAGE, Some("see `quicksave run --help` for what each permission takes".into())),
+            Self::Daemon(ClientError::NoDaemon) => {
+                (exit::USAGE, Some("begin one with: quicksave daemon start, with what its runs may reach".into()))
+            }
+            Self::Daemon(ClientError::Io(_)) => {
+                (exit::USAGE, Some("see what it has noted with: quicksave daemon logs".into()))
+            }
+            Self::Daemon(ClientError::Refused { .. }) => (exit::USAGE, None),
+            Self::Place(PlaceError::Running { .. }) => {
+                (exit::HELD, Some("see: quicksave daemon status; end it with: quicksave daemon stop".into()))
+            }
+            Self::Place(PlaceError::Io { source, .. }) => (exit::USAGE, system(source)),
             Self::Guest(error) => guest(error),
             Self::Usage { next, .. } | Self::NotYet { next, .. } => (exit::USAGE, Some(next.clone())),
             Self::Config { .. } => (exit::USAGE, Some("mend the file, or name another with --config".into())),

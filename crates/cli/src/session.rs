@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use executor::{CallContext, Config, Executor, Host, Parts};
-use host::{Checkpoints, Facts, LocalHost, Permissions};
+use host::{Checkpoints, Facts, LocalHost, Permissions, Screen};
 use run::{Code, EffectClass, Failure, Guest, GuestError, Hash, Outcome, Payload, Program, limits::Limits};
 use store::{CheckpointStore, FileStore, JournalStore, StoreUrl, sealed::Sealed};
 use tokio::runtime::Runtime;
@@ -15,7 +15,6 @@ use crate::{
     kept::{self, Kept},
     operations::Runs,
     report::Error,
-    screen::Terminal,
     settings::Settings,
     world::{System, owner},
 };
@@ -67,17 +66,23 @@ impl Session {
         Ok(Self { globals, settings, home, runtime, files, sealed, in_memory, apart, journals, keep })
     }
 
+    /// Where runs are, for people: without passwords.
+    pub fn store(&self) -> String {
+        let home = || StoreUrl::File(std::path::absolute(&self.home).unwrap_or_else(|_| self.home.clone()));
+        self.settings.store.clone().unwrap_or_else(home).to_string()
+    }
+
     /// An executor that lists, reads and removes. No engine is loaded.
     pub fn reader(&self) -> Executor {
         self.executor("", Vec::new(), Arc::new(Nobody))
     }
 
     /// What programs of an interactive session reach the world through.
-    pub fn host(&self, screen: Arc<Terminal>) -> Result<Arc<dyn Host>, Error> {
+    pub fn host(&self, screen: Arc<dyn Screen>) -> Result<Arc<dyn Host>, Error> {
         Ok(Arc::new(self.local(screen)?.build()))
     }
 
-    fn local(&self, screen: Arc<Terminal>) -> Result<host::Builder, Error> {
+    fn local(&self, screen: Arc<dyn Screen>) -> Result<host::Builder, Error> {
         // Our own arguments are not the program's, and may hold what no journal should.
         let mut facts = Facts::of_this_process();
         facts.argv.truncate(1);
@@ -86,7 +91,7 @@ impl Session {
     }
 
     /// An executor that drives. `what` is the command, for others who look who drives.
-    pub fn driver(&self, what: &str, screen: Arc<Terminal>) -> Result<Executor, Error> {
+    pub fn driver(&self, what: &str, screen: Arc<dyn Screen>) -> Result<Executor, Error> {
         let runs = Arc::new(Runs::default());
         let host = self.local(screen)?.operations("runs.", runs.clone()).build();
         let executor = self.executor(what, guests(), Arc::new(host));

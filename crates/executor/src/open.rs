@@ -115,7 +115,8 @@ impl Executor {
         Ok(Driver { driven, start: Some(wake), ended: None })
     }
 
-    pub(crate) fn fresh_id(&self) -> RunId {
+    /// An id for a new run, made from the time and randomness.
+    pub fn fresh_id(&self) -> RunId {
         let random = self.parts.world.seed().0;
         RunId::generate(self.parts.world.now(), u64::from_le_bytes(random[..8].try_into().expect("eight bytes")))
     }

@@ -6,9 +6,11 @@ pub mod check;
 mod cleanup;
 mod code;
 mod completions;
+pub mod daemon;
 mod dag;
 mod delete;
 mod doctor;
+mod events;
 mod fork;
 mod inspect;
 mod list;
@@ -46,6 +48,9 @@ pub enum Command {
     Inspect(inspect::Args),
     Delete(delete::Args),
     Cleanup(cleanup::Args),
+    Daemon(daemon::Args),
+    Events(events::Args),
+    Emit(events::Emit),
     Store(store::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -81,6 +86,9 @@ pub async fn run(session: &Session, command: Command) -> Result<u8, Error> {
         Command::Inspect(args) => inspect::run(session, args).await,
         Command::Delete(args) => delete::run(session, args).await,
         Command::Cleanup(args) => cleanup::run(session, args).await,
+        Command::Daemon(args) => daemon::run(session, args).await,
+        Command::Events(args) => events::run(session, args).await,
+        Command::Emit(args) => events::emit(session, args).await,
         Command::Store(args) => store::run(session, args).await,
         Command::Doctor(args) => doctor::run(session, args).await,
         Command::Completions(args) => Ok(completions::run(&args)),

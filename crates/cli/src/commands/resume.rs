@@ -1,11 +1,12 @@
 //! `quicksave resume`
 
 use ::run::RunId;
+use daemon::broker::ClientError;
 use executor::Retry;
 
 use crate::{
     commands::{Named, named},
-    drive, repl,
+    drive, handoff, repl,
     report::Error,
     screen::Terminal,
     script,
@@ -15,7 +16,8 @@ use crate::{
 /// Go on with a run, or from a snapshot file, exactly where it was
 ///
 /// A run that has ended gives its recorded result or error again; with --retry one that failed or was cancelled goes
-/// on from its last checkpoint. Permissions are not kept with a run: give them again. A snapshot file (.snap, saved by
+/// on from its last checkpoint. Permissions are not kept with a run: give them again. If a daemon runs, and no permissions
+/// are given, the run goes on there. A snapshot file (.snap, saved by
 /// a Neutron program) becomes a new run each time.
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,6 +36,9 @@ pub struct Args {
     /// Take the run from a process that hangs; that one cannot write to it any more
     #[arg(long)]
     take_over: bool,
+    /// Drive it here, though a daemon runs
+    #[arg(long)]
+    here: bool,
     /// Go on with today's file instead of the code that the run began with
     #[arg(long, value_name = "new")]
     code: Option<String>,
@@ -62,6 +67,19 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     if args.code.is_some() {
         let next = format!("go on with the code it began with: quicksave resume {run}; or start a new run");
         return Err(Error::not_yet("resuming with new code", next));
+    }
+    if !args.retry
+        && !args.take_over
+        && !args.here
+        && let Some(mut daemon) = handoff::able(session).await
+    {
+        match daemon.take(&run).await {
+            Ok(true) => return Ok(daemon.tell(session, &run)),
+            // It has ended, or somebody drives it: that is told as ever.
+            Ok(false) => {}
+            Err(ClientError::Refused { code, .. }) if code != "failed" => {}
+            Err(error) => tracing::warn!("{error}; the run goes on here"),
+        }
     }
     let screen = Terminal::new(&session.globals);
     let executor = session.driver("resume", screen.clone())?;

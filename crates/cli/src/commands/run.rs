@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ::run::RunId;
 use serde_json::Value;
 
-use crate::{dags, drive, output, report::Error, screen::Terminal, script, session::Session, source};
+use crate::{dags, drive, handoff, output, report::Error, screen::Terminal, script, session::Session, source};
 
 /// Run a program: a Neutron script, or the default export of a module
 ///
@@ -27,19 +27,16 @@ pub struct Args {
     /// The run's id [default: made from the time]
     #[arg(long, value_name = "RUN")]
     id: Option<RunId>,
-    /// Hand the run to the daemon and return
+    /// Hand the run to the daemon, print its id, and return; the daemon's permissions and limits hold
     #[arg(long)]
     detach: bool,
 }
 
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
-    if args.detach {
-        let next = format!(
-            "run it in the background meanwhile: quicksave run {} &",
-            crate::args::quote(&args.file.to_string_lossy())
-        );
-        return Err(Error::not_yet("--detach needs the daemon, which", next));
-    }
+    let mut taker = match args.detach {
+        true => Some(taker(session).await?),
+        false => None,
+    };
     let params = source::params(args.params.as_deref(), &args.param)?;
     let new = if script::is_script(&args.file) {
         if !params.is_empty() {
@@ -71,5 +68,35 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     let screen = Terminal::new(&session.globals);
     let executor = session.driver("run", screen.clone())?;
     let driver = executor.start(new).await?;
+    if let Some(daemon) = &mut taker {
+        let run = driver.run().clone();
+        // Recorded, and free for the daemon.
+        drop(driver);
+        return hand_over(session, daemon, &run).await;
+    }
     drive::drive(session, driver, &screen).await
+}
+
+/// The daemon that a new run is handed to.
+async fn taker(session: &Session) -> Result<handoff::Daemon, Error> {
+    if session.globals.grants() {
+        let next = "give them to the daemon: quicksave daemon start --allow-…; or leave --detach out";
+        return Err(Error::usage("with --detach what was given to the daemon holds, not the permissions here", next));
+    }
+    let mut daemon = handoff::connect(session).await?;
+    daemon.same_store(session).await?;
+    Ok(daemon)
+}
+
+async fn hand_over(session: &Session, daemon: &mut handoff::Daemon, run: &RunId) -> Result<u8, Error> {
+    if let Err(error) = daemon.take(run).await {
+        output::error_line(format!("run {run} was begun, and is resumable: quicksave resume {run}"));
+        return Err(error.into());
+    }
+    if session.globals.json {
+        output::json(&serde_json::json!({ "runId": run, "status": "running" }));
+    } else {
+        output::line(run.as_str());
+    }
+    Ok(crate::report::exit::COMPLETED)
 }

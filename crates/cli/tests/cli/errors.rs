@@ -35,7 +35,7 @@ fn errors_and_their_codes() {
         (vec!["resume", "a.snap", "--retry"], 2, "each resume of it is a new run"),
         (vec!["resume", "nope", "argument"], 2, "a run has its arguments"),
         (vec!["resume", "nope", "--code", "new"], 2, "not in this release"),
-        (vec!["run", "asker.ts", "--detach"], 2, "needs the daemon, which is not in this release"),
+        (vec!["run", "asker.ts", "--detach"], 2, "no daemon is running for this home"),
         (vec!["run", "asker.ts", "--params", "[1]"], 2, "not a JSON object"),
         (vec!["run", "asker.ts", "-p", "novalue"], 2, "name=value is expected"),
         (vec!["code", "return 1 +"], 2, "code.ts:1:"),

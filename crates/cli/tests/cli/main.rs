@@ -1,6 +1,7 @@
 //! The real binary on homes of its own.
 
 mod asking;
+mod daemon;
 mod dagonizer;
 mod dags;
 mod damage;

@@ -1,0 +1,164 @@
+//! The daemon: the broker, the supervision of runs, and what belongs to them, put together.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use executor::ExecError;
+use run::{RunId, time::Millis, time::iso};
+use serde_json::{Value, json};
+use store::StoreError;
+use tokio::sync::Notify;
+
+use crate::broker::{Answer, Broker, DaemonLock, EventLog, Limits, Place, PlaceError, Service, now};
+use crate::supervise::{Policy, Supervision};
+use crate::supervisor::Supervisor;
+
+/// What a daemon is made of.
+pub struct Setup {
+    /// The home that it works for.
+    pub home: PathBuf,
+    /// Where runs are, for people, without passwords.
+    pub store: String,
+    /// What drives runs.
+    pub supervisor: Supervisor,
+    /// How runs are supervised.
+    pub policy: Policy,
+    /// What the broker may use.
+    pub limits: Limits,
+}
+
+/// A daemon that runs in this process.
+pub struct Daemon {
+    inner: Arc<Inner>,
+    broker: Broker,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+struct Inner {
+    home: PathBuf,
+    store: String,
+    supervision: Supervision,
+    log: Arc<EventLog>,
+    /// For its counts; set as soon as there is one.
+    counts: OnceLock<Box<dyn Fn() -> crate::broker::Counts + Send + Sync>>,
+    since: Millis,
+    began: Instant,
+    stop: Notify,
+}
+
+impl Daemon {
+    /// Begins to work. `lock` shows that there is no other one for this home.
+    pub fn start(setup: Setup, lock: DaemonLock) -> Result<Self, PlaceError> {
+        let place = Place::new(&setup.home);
+        let bad = |source| PlaceError::Io { what: "cannot open the log of events".into(), source };
+        let log = Arc::new(EventLog::open(place.folder(), setup.limits.log).map_err(bad)?);
+        let io = setup.supervisor.executor().parts().io.clone();
+        let inner = Arc::new(Inner {
+            supervision: Supervision::new(setup.supervisor, place.folder(), setup.policy),
+            home: setup.home,
+            store: setup.store,
+            log: log.clone(),
+            counts: OnceLock::new(),
+            since: now(),
+            began: Instant::now(),
+            stop: Notify::new(),
+        });
+        let broker = Broker::start(place, lock, log, inner.clone(), setup.limits, io.clone())?;
+        let _ = inner.counts.set(Box::new(broker.counter()));
+        let supervision = inner.supervision.clone();
+        let tasks = vec![io.spawn(async move { supervision.work().await })];
+        Ok(Self { inner, broker, tasks })
+    }
+
+    /// The supervision of runs.
+    pub fn supervision(&self) -> &Supervision {
+        &self.inner.supervision
+    }
+
+    /// The log of events.
+    pub fn log(&self) -> &Arc<EventLog> {
+        &self.inner.log
+    }
+
+    /// Ends with the daemon.
+    pub fn also(&mut self, task: tokio::task::JoinHandle<()>) {
+        self.tasks.push(task);
+    }
+
+    /// Waits until a client asks the daemon to end.
+    pub async fn asked_to_stop(&self) {
+        self.inner.stop.notified().await;
+    }
+
+    /// Ends: runs are left, resumable; then clients are told. `false` if some runs did not leave within `patience`:
+    /// they are left at once when the process ends, and are resumable too.
+    pub async fn end(self, patience: Duration) -> bool {
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        let left = self.inner.supervision.leave(patience).await;
+        let _ = tokio::task::spawn_blocking(move || self.broker.stop()).await;
+        left
+    }
+}
+
+impl Inner {
+    async fn take_run(&self, run: &str) -> Answer {
+        let run: RunId = run.parse().map_err(|e: run::id::BadRunId| ("bad-request", e.to_string()))?;
+        match self.supervision.take(&run).await {
+            Ok(Ok(_)) => Ok(json!({ "runId": run, "driven": true, "pid": std::process::id() })),
+            Ok(Err(_)) => Ok(json!({ "runId": run, "driven": false })),
+            Err(error) => Err((code(&error), error.to_string())),
+        }
+    }
+}
+
+fn code(error: &ExecError) -> &'static str {
+    match error {
+        ExecError::Store(StoreError::Held { .. }) => "held",
+        ExecError::Store(StoreError::NotFound(_)) => "not-found",
+        _ => "failed",
+    }
+}
+
+#[async_trait]
+impl Service for Inner {
+    async fn take(&self, run: &str) -> Answer {
+        self.take_run(run).await
+    }
+
+    async fn call(&self, op: &str, _: Value) -> Answer {
+        Err(("unknown", format!("{op:?} is not something that this daemon does")))
+    }
+
+    async fn status(&self) -> Value {
+        let (events, bytes, first) = self.log.size();
+        let counts = self.counts.get().map(|counts| counts()).unwrap_or_default();
+        json!({
+            "pid": std::process::id(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "startedAt": iso(self.since),
+            "uptimeMs": self.began.elapsed().as_millis() as u64,
+            "home": self.home,
+            "store": self.store,
+            "memory": memory(),
+            "clients": counts.connections,
+            "subscribers": counts.subscribers,
+            "locks": counts.locks,
+            "events": { "last": self.log.last(), "first": first, "kept": events, "bytes": bytes },
+            "runs": self.supervision.report(),
+        })
+    }
+
+    fn stop(&self) {
+        self.stop.notify_one();
+    }
+}
+
+/// Memory of this process that is in use, in bytes; `null` where the system does not say.
+fn memory() -> Value {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.map_or(Value::Null, |kib| (kib * 1_024).into())
+}

@@ -1,0 +1,7 @@
+//! The broker over its real socket.
+
+mod events;
+mod hostile;
+mod locks;
+mod rig;
+mod speed;
