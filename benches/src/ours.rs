@@ -1,6 +1,7 @@
 //! Our own rows: one function per row. Whole-process rows call the `quicksave` binary; the others use the libraries.
 
 mod binary;
+pub mod events;
 mod flows;
 mod guest;
 mod library;

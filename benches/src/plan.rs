@@ -13,7 +13,7 @@ use crate::{
     results::Results,
     rows::{
         self, CPYTHON, DBOS, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, LANGGRAPH_MEMORY, LANGGRAPH_UNSYNCED,
-        LUA, NATIVE, NODE, NODE_JSON, PHOTON, QUICKJS_WASI, RESTATE, ROWS, Row,
+        LUA, NATIVE, NODE, NODE_JSON, PHOTON, QUICKJS_WASI, REDIS, RESTATE, ROWS, Row,
     },
 };
 
@@ -103,9 +103,25 @@ impl Plan<'_> {
                 self.results.warn(group, floor.unsteady());
             }
             "stores" => self.stores()?,
+            "events" => self.events(),
             _ => self.ours(group),
         }
         Ok(())
+    }
+
+    /// Each side has its three rows from one server.
+    fn events(&mut self) {
+        let (ours, redis) = (ours::events::ours(&self.ours.quicksave), ours::events::redis());
+        for row in ROWS.iter().filter(|row| row.group() == "events") {
+            let value = |delivery: &Result<ours::events::Delivery, String>| match (delivery, row.id) {
+                (Err(why), _) => Err(why.clone()),
+                (Ok(delivery), "events.deliver.p50") => Ok(delivery.p50),
+                (Ok(delivery), "events.deliver.p99") => Ok(delivery.p99),
+                (Ok(delivery), _) => Ok(delivery.rate),
+            };
+            self.results.ours(row.id, value(&ours));
+            self.results.peer(row.id, REDIS, None, value(&redis));
+        }
     }
 
     /// Every back-end with every size; node gets the same text.

@@ -68,6 +68,8 @@ pub const NODE_JSON: &str = "node: JSON.stringify + parse";
 pub const CPYTHON: &str = "CPython";
 /// The reference implementation of Lua.
 pub const LUA: &str = "Lua 5.4";
+/// Redis, publishing and subscribing.
+pub const REDIS: &str = "Redis pub/sub";
 /// Node itself.
 pub const NODE: &str = "node -e";
 
@@ -313,6 +315,27 @@ pub const ROWS: &[Row] = &[
     server("stores.s3.1000", "save + load of 1 KB, S3"),
     server("stores.s3.200000", "save + load of 200 KB, S3"),
     server("stores.s3.19000000", "save + load of 19 MB, S3"),
+    Row {
+        id: "events.deliver.p50",
+        what: "event, published to heard, through the process of the server, p50",
+        fsync: NO_SYNC,
+        peers: &[REDIS],
+        aims: &[Aim::Under(seconds(50e-6))],
+    },
+    Row {
+        id: "events.deliver.p99",
+        what: "event, published to heard, p99",
+        fsync: NO_SYNC,
+        peers: &[REDIS],
+        aims: &[],
+    },
+    Row {
+        id: "events.rate",
+        what: "events, one publisher to one subscriber; ours keeps them in its log",
+        fsync: NO_SYNC,
+        peers: &[REDIS],
+        aims: &[Aim::Over(per_second(200_000.0))],
+    },
     Row {
         id: "waiting.100",
         what: "memory of the process with 100 waiting runs, evicted",

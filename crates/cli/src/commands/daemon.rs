@@ -65,6 +65,8 @@ enum Action {
 
 /// How long a daemon may take until it answers.
 const START: Duration = Duration::from_secs(20);
+/// How long a daemon that does not answer may still be there.
+const GOING: Duration = Duration::from_secs(5);
 /// How long runs may take to be left.
 const LEAVE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
@@ -130,8 +132,13 @@ async fn serve(session: &Session, place: Place, detached: bool) -> Result<u8, Er
 }
 
 async fn start(session: &Session, place: &Place) -> Result<u8, Error> {
-    if let Some(pid) = place.running() {
-        return Err(daemon::broker::PlaceError::Running { pid }.into());
+    let began = Instant::now();
+    while let Some(pid) = place.running() {
+        // One that was killed, or that is about to end, holds its lock for a while.
+        if Connection::open(place, &handoff::who()).await.is_ok() || began.elapsed() > GOING {
+            return Err(daemon::broker::PlaceError::Running { pid }.into());
+        }
+        tokio::time::sleep(LOOK).await;
     }
     place.make()?;
     let path = place.file("log");

@@ -160,7 +160,7 @@ fn sleepers_are_woken() {
 fn a_run_that_kills_the_daemon_is_left_alone() {
     let home = Home::new();
     home.write("counter.ts", COUNTER);
-    let child = home.spawn(&["run", "counter.ts", "-p", "pause=100000", "--id", "k1"]);
+    let child = home.spawn(&["run", "counter.ts", "-p", "pause=50000", "--id", "k1"]);
     home.wait_for("k1", "cp_0");
     signal(&child, Signal::KILL);
     finish(child);
