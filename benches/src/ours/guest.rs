@@ -86,13 +86,19 @@ pub fn cpu(call: &str) -> Outcome {
 
 fn code(source: &str) -> Arc<Code> {
     let module = Module { source: source.into(), original: None, imports: BTreeMap::new(), map: None };
-    Arc::new(Code { guest: "typescript".into(), entry: ENTRY.into(), modules: [(ENTRY.into(), module)].into() })
+    Arc::new(Code {
+        guest: "typescript".into(),
+        entry: ENTRY.into(),
+        modules: [(ENTRY.into(), module)].into(),
+        about: None,
+    })
 }
 
 fn begin(guest: &dyn Guest, code: &Arc<Code>) -> Result<(Box<dyn Program>, TurnEnd, u64), String> {
     let mut program = guest.load(code, &Limits::default()).map_err(|e| e.to_string())?;
     let params = Json::parse("{}".into()).map_err(|e| e.to_string())?;
-    let start = Wake::Start { method: None, params, seed: Seed([7; 32]), run: "bench".into(), now: NOW };
+    let start =
+        Wake::Start { method: None, params, seed: Seed([7; 32]), run: "bench".into(), instance: None, now: NOW };
     let (end, effects) = turn(&mut *program, start)?;
     Ok((program, end, effects))
 }

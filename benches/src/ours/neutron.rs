@@ -61,7 +61,7 @@ fn load(code: &Arc<Code>) -> Result<Box<dyn Program>, String> {
 fn run(program: &mut dyn Program, port: &mut World) -> Result<(), String> {
     let params = neutron::params(&[]);
     let now = 1_772_793_000_000;
-    let mut wake = Wake::Start { method: None, params, seed: Seed([7; 32]), run: "bench".into(), now };
+    let mut wake = Wake::Start { method: None, params, seed: Seed([7; 32]), run: "bench".into(), instance: None, now };
     loop {
         match program.turn(wake, port).map_err(|why| why.to_string())? {
             TurnEnd::Done(_) => return Ok(()),

@@ -162,7 +162,16 @@ pub fn new_run(kind: Kind, count: u64) -> NewRun {
 
 /// One run of code.
 pub fn run_of(code: Arc<Code>, params: serde_json::Value) -> NewRun {
-    NewRun { id: None, tool: NAME.into(), photon: None, method: None, params: Json::from(params), code }
+    NewRun {
+        id: None,
+        tool: NAME.into(),
+        photon: None,
+        instance: None,
+        parent: None,
+        method: None,
+        params: Json::from(params),
+        code,
+    }
 }
 
 /// A program of one module.
@@ -170,5 +179,5 @@ pub fn code(source: &str) -> Code {
     let mut imports = BTreeMap::new();
     imports.insert("node:fs/promises".to_owned(), "node:fs/promises".to_owned());
     let module = Module { source: source.into(), original: None, imports, map: None };
-    Code { guest: "typescript".into(), entry: ENTRY.into(), modules: [(ENTRY.into(), module)].into() }
+    Code { guest: "typescript".into(), entry: ENTRY.into(), modules: [(ENTRY.into(), module)].into(), about: None }
 }

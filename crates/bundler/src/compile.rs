@@ -199,7 +199,7 @@ fn finish<'a>(
     })
 }
 
-fn scopes<'a>(input: &Input<'_>, program: &Program<'a>) -> Result<Scoping, Vec<Diagnostic>> {
+pub(crate) fn scopes<'a>(input: &Input<'_>, program: &Program<'a>) -> Result<Scoping, Vec<Diagnostic>> {
     // The transformer adds scopes and symbols: room for them beforehand.
     let built = SemanticBuilder::new_compiler().with_excess_capacity(1.0).with_enum_eval(true).build(program);
     let errors = complaints(input, &built.diagnostics);

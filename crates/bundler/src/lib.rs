@@ -23,6 +23,7 @@ mod package;
 mod refuse;
 mod requests;
 mod resolve;
+pub mod save;
 mod snippet;
 mod stack;
 pub mod tools;
@@ -66,7 +67,7 @@ fn write(mut graph: Graph<'_>) -> Result<Code, BundleError> {
             modules.insert(unit.name.clone(), module(units, unit));
         }
     }
-    Ok(Code { guest: GUEST.into(), entry, modules })
+    Ok(Code { guest: GUEST.into(), entry, modules, about: None })
 }
 
 /// An ES module, or JSON, which the engine reads by the ending of its name.

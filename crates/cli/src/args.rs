@@ -46,6 +46,9 @@ pub struct Globals {
     /// A run that can only wait is left when nothing is due within this time [default: 60s]
     #[arg(long, global = true, value_name = "TIME", value_parser = units::duration, help_heading = WHERE)]
     pub park_after: Option<Duration>,
+    /// A folder of photons; may be given several times [default: the home, and `photons` of the configuration]
+    #[arg(long, global = true, value_name = "DIR", help_heading = WHERE, action = ArgAction::Append)]
+    pub photons: Vec<PathBuf>,
     /// The configuration file [default: quicksave.toml in the home, then in the current folder]
     #[arg(long, global = true, value_name = "FILE", help_heading = WHERE)]
     pub config: Option<PathBuf>,
@@ -203,6 +206,9 @@ impl Globals {
                 // Not the text itself, which may hold a password.
                 add(flag, Some(&url.to_string()));
             }
+        }
+        for folder in &self.photons {
+            add("--photons", Some(&folder.to_string_lossy()));
         }
         if let Some(config) = &self.config {
             add("--config", Some(&config.to_string_lossy()));

@@ -196,6 +196,10 @@ fn waits(run: &RunId, waiting: &[Waiting], again: &str) -> String {
                 format!("quicksave signal {run} {} [JSON]{again}", quote(name)),
             ),
             Waiting::Timer { due } => (format!("until {}", iso(*due)), format!("quicksave resume {run}{again}")),
+            Waiting::Run { run: called, .. } => (
+                format!("for run {called}, which it called"),
+                format!("quicksave show {called}{again}; then: quicksave resume {run}{again}"),
+            ),
             Waiting::Call { n, op } => (
                 format!(
                     "for your word on call {n} ({}), which was perhaps done and must not be repeated unasked",

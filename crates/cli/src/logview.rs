@@ -98,6 +98,7 @@ fn wait(waiting: &Waiting) -> String {
         Waiting::Signal { name } => format!("the signal {name}"),
         Waiting::Timer { due } => iso(*due),
         Waiting::Call { n, op } => format!("a word on call {n} ({op})"),
+        Waiting::Run { run, .. } => format!("run {run}"),
     }
 }
 

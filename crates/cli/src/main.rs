@@ -13,7 +13,6 @@ mod logview;
 mod memory;
 mod message;
 mod notices;
-mod operations;
 mod output;
 mod prompts;
 mod repl;
@@ -22,7 +21,6 @@ mod screen;
 mod script;
 mod session;
 mod settings;
-mod shapes;
 mod source;
 mod units;
 mod world;
@@ -30,6 +28,7 @@ mod world;
 use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
+use daemon::shapes;
 
 use crate::{args::Cli, report::Error, session::Session};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use daemon::broker::ClientError;
 use executor::{ExecError, Executor, Request, Retry};
-use run::RunId;
+use run::{RunId, Status};
 use serde_json::json;
 use store::{Owner, StoreError};
 
@@ -41,7 +41,11 @@ pub async fn send(
     let executor = session.driver(why, screen.clone())?;
     loop {
         match executor.resume(run, why, Retry::No, false).await {
-            Ok(opened) => return drive::drive_opened(session, run, opened, &screen).await,
+            Ok(opened) => {
+                let code = drive::drive_opened(session, run, opened, &screen).await?;
+                tell_caller(session, &executor, run).await;
+                return Ok(code);
+            }
             Err(ExecError::Store(StoreError::Held { owner, .. })) => {
                 if let Handed::Over(taken) = hand_over(&executor, run, request).await? {
                     return Ok(handed_over(session, run, &owner, taken));
@@ -49,6 +53,20 @@ pub async fn send(
             }
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// Says how the run goes on that waits for this one.
+async fn tell_caller(session: &Session, executor: &Executor, run: &RunId) {
+    let Ok(summary) = executor.summary(run).await else { return };
+    let ended = summary.status().is_final();
+    let Some(parent) = summary.parent.filter(|_| ended) else { return };
+    let waits = executor.summary(&parent).await.is_ok_and(|caller| caller.status() == Status::Waiting);
+    if waits && !session.globals.quiet {
+        let again = session.globals.again();
+        error_line(format!(
+            "run {parent}, which called it, waits for it; go on with: quicksave resume {parent}{again}"
+        ));
     }
 }
 

@@ -2,9 +2,14 @@
 
 use std::io;
 
-use daemon::broker::{ClientError, PlaceError};
+pub use daemon::shapes::exit_code;
+use daemon::{
+    CallError,
+    broker::{ClientError, PlaceError},
+    save::SaveError,
+};
 use executor::{ExecError, Finished};
-use run::{GuestError, RunId, program::ProgramError};
+use run::{GuestError, RunId};
 use serde_json::json;
 use store::StoreError;
 
@@ -37,11 +42,6 @@ pub fn exit_of(finished: &Finished) -> u8 {
     }
 }
 
-/// The exit code that a program chose for itself (`sys.exit`), which is then no failure to report.
-pub fn exit_code(error: &ProgramError) -> Option<u8> {
-    if error.kind == "exit" { error.message.parse().ok() } else { None }
-}
-
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -58,6 +58,12 @@ pub enum Error {
     /// The daemon cannot have its place.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// A photon cannot be called like that.
+    #[error(transparent)]
+    Call(#[from] daemon::CallError),
+    /// A photon cannot be saved, enabled or disabled.
+    #[error(transparent)]
+    Save(#[from] daemon::save::SaveError),
     #[error(transparent)]
     Grant(#[from] host::permissions::BadGrant),
     /// A Neutron program does not compile.
@@ -114,6 +120,8 @@ impl Error {
                 let (code, next) = advice(cause);
                 (code, next.or_else(|| Some(format!("once that is mended, go on with: quicksave resume {run}{again}"))))
             }
+            Self::Call(error) => call(error),
+            Self::Save(error) => saving(error),
             Self::Bundle(_) | Self::Script(_) | Self::Dag(_) => (exit::USAGE, None),
             Self::Snapshot { .. } => (exit::REFUSED, None),
             Self::Grant(_) => (exit::USAGE, Some("see `quicksave run --help` for what each permission takes".into())),
@@ -211,6 +219,36 @@ fn advice(error: &ExecError) -> (u8, Option<String>) {
         }
     };
     (code, Some(next))
+}
+
+/// What helps where a photon cannot be called.
+fn call(error: &CallError) -> (u8, Option<String>) {
+    let next = match error {
+        CallError::Exec(error) => return advice(error),
+        CallError::Unknown(unknown) => match unknown.names.as_slice() {
+            [] => "there are none; put one into the home as NAME.photon.ts, or name their folder with --photons".into(),
+            _ => "see what there is with: quicksave photon list".into(),
+        },
+        CallError::Arguments { photon, .. } => format!("see what it takes with: quicksave photon show {photon}"),
+        CallError::Broken { .. }
+        | CallError::Bundle(_)
+        | CallError::NotInstalled { .. }
+        | CallError::Method { .. }
+        | CallError::Instance(_) => {
+            return (exit::USAGE, None);
+        }
+    };
+    (exit::USAGE, Some(next))
+}
+
+fn saving(error: &SaveError) -> (u8, Option<String>) {
+    match error {
+        SaveError::Exec(error) => advice(error),
+        SaveError::Io { cause, .. } => (exit::USAGE, system(cause)),
+        SaveError::NotCode { .. } => (exit::USAGE, Some("see the runs of snippets with: quicksave list".into())),
+        SaveError::Missing(_) => (exit::USAGE, Some("see what there is with: quicksave photon list".into())),
+        _ => (exit::USAGE, None),
+    }
 }
 
 fn of_store(error: &StoreError) -> (u8, Option<String>) {

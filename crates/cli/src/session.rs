@@ -1,19 +1,19 @@
 //! What commands work with: the store, and an executor over it that can drive, or one that just reads.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use executor::{CallContext, Config, Executor, Host, Parts};
+use daemon::{Calls, Catalog, Children, Runs, Supervisor, Tools};
+use executor::{CallContext, Config, ExecError, Executor, Finished, Host, Parts};
 use host::{Checkpoints, Facts, LocalHost, Permissions, Screen};
-use run::{Code, EffectClass, Failure, Guest, GuestError, Hash, Outcome, Payload, Program, limits::Limits};
+use run::{Code, EffectClass, Failure, Guest, GuestError, Hash, Outcome, Payload, Program, RunId, limits::Limits};
 use store::{CheckpointStore, FileStore, JournalStore, StoreUrl, sealed::Sealed};
 use tokio::runtime::Runtime;
 
 use crate::{
     args::{Durability, Globals},
     kept::{self, Kept},
-    operations::Runs,
     report::Error,
     settings::Settings,
     world::{System, owner},
@@ -92,18 +92,32 @@ impl Session {
 
     /// An executor that drives. `what` is the command, for others who look who drives.
     pub fn driver(&self, what: &str, screen: Arc<dyn Screen>) -> Result<Executor, Error> {
+        Ok(self.work(what, screen)?.calls.supervisor().executor().clone())
+    }
+
+    /// The photons that there are.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::new(Catalog::new(self.settings.photons.clone()))
+    }
+
+    /// What calls photons and tools, over an executor that drives.
+    pub fn work(&self, what: &str, screen: Arc<dyn Screen>) -> Result<Work, Error> {
         let runs = Arc::new(Runs::default());
-        let host = self.local(screen)?.operations("runs.", runs.clone()).build();
+        let tools: Arc<Tools> = Arc::default();
+        let host = with(self.local(screen)?, &runs, &tools).build();
         let executor = self.executor(what, guests(), Arc::new(host));
         runs.serve(executor.clone());
-        Ok(executor)
+        let calls = Calls::new(self.catalog(), Supervisor::new(executor));
+        tools.serve(Children::new(calls.clone()), []);
+        Ok(Work { calls, tools })
     }
 
     /// An executor that takes up runs and changes nothing in the world: to look at them, or to end them.
     pub fn still(&self, what: &str) -> Result<Executor, Error> {
         let runs = Arc::new(Runs::default());
-        let host =
-            LocalHost::builder(&self.home).permissions(self.settings.permissions()?).operations("runs.", runs.clone());
+        let host = LocalHost::builder(&self.home).permissions(self.settings.permissions()?);
+        // Nobody performs tools here, but what they are to the journal must be known.
+        let host = with(host, &runs, &Arc::default());
         let executor = self.executor(what, guests(), Arc::new(Still(Arc::new(host.build()))));
         runs.serve(executor.clone());
         Ok(executor)
@@ -140,6 +154,28 @@ impl Session {
         };
         Executor::new(parts, config)
     }
+}
+
+/// What drives runs and calls tools.
+pub struct Work {
+    pub calls: Calls,
+    pub tools: Arc<Tools>,
+}
+
+/// How long runs that were called may take to be left when their caller is.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Work {
+    /// Leaves what is still driven here, resumable.
+    pub async fn leave(&self) {
+        self.calls.supervisor().leave(PATIENCE).await;
+    }
+}
+
+/// Adds the operations that are not of this machine.
+fn with(host: host::Builder, runs: &Arc<Runs>, tools: &Arc<Tools>) -> host::Builder {
+    let host = host.operations("runs.", runs.clone());
+    daemon::tools::PREFIXES.iter().fold(host, |host, prefix| host.operations(*prefix, tools.clone()))
 }
 
 /// The kinds of programs that this command runs.
@@ -219,5 +255,9 @@ impl Host for Still {
             return self.0.clone().perform(context, op, args).await;
         }
         Err(Failure::with_code("AbortError", "ABORT_ERR", format!("{op} was not performed: the run is being ended")))
+    }
+
+    fn left(&self, run: &RunId, how: &Result<Finished, ExecError>) {
+        self.0.left(run, how);
     }
 }

@@ -6,6 +6,7 @@
 //! park-after = "60s"
 //! store = "sqlite:runs.db"           # file:, memory:, postgres:
 //! checkpoints = "s3://bucket/prefix" # where snapshots and long values go, if not there: redis: too
+//! photons = ["photons"]   # folders of photons beside the home, relative to this file
 //!
 //! [seal]                   # how those are protected
 //! key-file = "keys"        # or key-env; also compress, accept-plain
@@ -19,7 +20,7 @@
 //! ```
 //!
 //! Without `--config`, `quicksave.toml` in the home is read, then the one in the current folder. What the latter says of
-//! permissions and stores does not count: it may have come with a program that nobody has looked at yet.
+//! permissions, stores and photons does not count: it may have come with a program that nobody has looked at yet.
 
 use std::{
     fmt,
@@ -57,6 +58,8 @@ pub struct Settings {
     /// Where checkpoints are kept, if not with the runs.
     pub checkpoints: Option<StoreUrl>,
     pub seal: Seal,
+    /// Where photons are looked for, in this order.
+    pub photons: Vec<PathBuf>,
     grants: Grants,
 }
 
@@ -74,6 +77,7 @@ struct File {
     #[serde(deserialize_with = "store_url")]
     checkpoints: Option<StoreUrl>,
     seal: Seal,
+    photons: Vec<PathBuf>,
 }
 
 #[derive(Deserialize, Default, Debug)]
@@ -103,6 +107,7 @@ impl Settings {
             store: None,
             checkpoints: None,
             seal: Seal::default(),
+            photons: vec![home.to_owned()],
             grants: Grants::default(),
         };
         match &globals.config {
@@ -132,6 +137,10 @@ impl Settings {
                     if file.store.is_some() || file.checkpoints.is_some() || file.seal != Seal::default() {
                         tracing::warn!("the stores in ./{NAME} do not count unless you name it: --config {NAME}");
                         (file.store, file.checkpoints, file.seal) = (None, None, Seal::default());
+                    }
+                    if !file.photons.is_empty() {
+                        tracing::warn!("the photons in ./{NAME} do not count unless you name it: --config {NAME}");
+                        file.photons.clear();
                     }
                     settings.add(file);
                 }
@@ -166,6 +175,7 @@ impl Settings {
         if file.seal != Seal::default() {
             self.seal = file.seal;
         }
+        self.photons.extend(file.photons);
     }
 
     fn flags(&mut self, globals: &Globals) -> Result<(), Error> {
@@ -188,6 +198,9 @@ impl Settings {
             if let Some(text) = text {
                 *slot = Some(text.parse()?);
             }
+        }
+        if !globals.photons.is_empty() {
+            self.photons.clone_from(&globals.photons);
         }
         globals.add_to(&mut self.grants);
         Ok(())
@@ -224,7 +237,10 @@ fn load(path: &Path) -> Result<Option<File>, Error> {
         let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         Error::Config { file: format!("{}:{line}", path.display()), cause: error.message().to_owned() }
     };
-    toml::from_str(&text).map(Some).map_err(config)
+    let mut file: File = toml::from_str(&text).map_err(config)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    file.photons.iter_mut().for_each(|photons| *photons = folder.join(&*photons));
+    Ok(Some(file))
 }
 
 /// An address of a store. Its errors hold no password.

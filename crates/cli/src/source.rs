@@ -6,32 +6,73 @@ use std::{
     sync::Arc,
 };
 
-use bundler::{Fenced, OsFiles};
+use bundler::OsFiles;
+use daemon::{Call, catalog};
 use executor::NewRun;
-use host::{Access, Permissions, permissions::Decision};
-use run::{Code, Json, RunId};
-use serde_json::{Map, Value, json};
+use host::Permissions;
+use run::{Code, RunId};
+use serde_json::{Map, Value};
 
 use crate::report::Error;
 
 /// The longest snippet that is read from standard input, in bytes.
 const MAX_SNIPPET: u64 = 16 << 20;
 
-/// A run of the module in `file`.
-pub fn file(
-    file: &Path,
-    method: Option<String>,
-    params: Map<String, Value>,
-    id: Option<RunId>,
-) -> Result<NewRun, Error> {
+/// What the names of programs' files end with, beside those that are kinds of their own.
+const ENDINGS: [&str; 8] = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".json", ".snap"];
+
+/// The name of a photon, if what was typed is no file.
+pub fn photon_name(typed: &Path) -> Option<String> {
+    let name = typed.to_str()?;
+    let file = name.contains('/') || ENDINGS.iter().any(|ending| name.ends_with(ending)) || typed.exists();
+    (!file).then(|| name.to_owned())
+}
+
+/// A run of the module in `file`: of a method, if it is a class, whose types say what it takes.
+pub fn file(file: &Path, call: Call) -> Result<NewRun, Error> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     known_kind(file, &name)?;
+    if let Some(entry) = photon(file) {
+        return Ok(daemon::calls::prepare(Arc::new(entry), call)?.new);
+    }
+    if call.instance.is_some() {
+        return Err(Error::usage(
+            format!("{} is no photon, and has no instances", file.display()),
+            "leave --instance out",
+        ));
+    }
+    let Call { method, mut args, texts, id, .. } = call;
+    args.extend(texts.into_iter().map(|(name, text)| (name, value(&text))));
+    let params = args;
     let code = compile(file)?;
     let stem = stem(&name);
     // The name under which the program keeps its state, if it is a photon.
     let photon = Some(stem.to_owned());
     let tool = method.clone().unwrap_or_else(|| stem.to_owned());
-    Ok(NewRun { id, tool, photon, method, params: Value::from(params).into(), code: Arc::new(code) })
+    Ok(NewRun {
+        id,
+        tool,
+        photon,
+        instance: None,
+        parent: None,
+        method,
+        params: Value::from(params).into(),
+        code: Arc::new(code),
+    })
+}
+
+/// What the file offers, if a class is what it is about: its default export, or the class of a photon.
+fn photon(file: &Path) -> Option<catalog::Entry> {
+    let named = catalog::name_of(file).is_some();
+    let entry = catalog::read(file);
+    match entry.photon() {
+        Ok(photon) => (named || photon.is_default).then_some(entry),
+        // What it exports may be a function; what is wrong with it is said when it is bundled.
+        Err(_) => {
+            let class = bundler::tools::photon(&OsFiles, file).ok().flatten();
+            (named && class.is_some()).then_some(entry)
+        }
+    }
 }
 
 /// The pinned code of the module in `file`.
@@ -55,25 +96,18 @@ fn stem(name: &str) -> &str {
     if stem.is_empty() { "main" } else { stem }
 }
 
-/// A run of a snippet; `-` stands for standard input.
+/// A run of a snippet with these namespaces; `-` stands for standard input.
 /// Nobody may have looked at it yet, so it imports from the current folder, from packages that are installed there or
 /// above, and from what may be read anyway.
-pub fn snippet(text: &str, id: Option<RunId>, permissions: &Permissions) -> Result<NewRun, Error> {
+pub fn snippet(
+    text: &str,
+    namespaces: &[String],
+    id: Option<RunId>,
+    permissions: &Permissions,
+) -> Result<NewRun, Error> {
     let source = if text == "-" { standard_input()? } else { text.to_owned() };
     let cwd: PathBuf = std::env::current_dir().map_err(|e| Error::io("cannot find the current folder", e))?;
-    let here = cwd.canonicalize().map_err(|e| Error::io("cannot find the current folder", e))?;
-    let may_read = |path: &Path| match permissions.decide(&Access::Read(path.to_owned())) {
-        Decision::Granted => true,
-        Decision::Forbidden => false,
-        Decision::Ungranted => {
-            let packages =
-                |above: &Path| path.starts_with(above.join("node_modules")) || path == above.join("package.json");
-            path.starts_with(&here) || here.ancestors().any(packages)
-        }
-    };
-    let code = bundler::snippet(&Fenced::new(&OsFiles, &may_read), &source, &cwd)?;
-    let params = Json::from(json!({ "code": source }));
-    Ok(NewRun { id, tool: "code".into(), photon: None, method: None, params, code: Arc::new(code) })
+    Ok(daemon::code::snippet(&source, &cwd, namespaces, id, permissions)?)
 }
 
 fn standard_input() -> Result<String, Error> {
@@ -90,7 +124,7 @@ fn standard_input() -> Result<String, Error> {
 }
 
 /// `--params` and `-p`: the latter goes before the former.
-pub fn params(whole: Option<&str>, pairs: &[(String, Value)]) -> Result<Map<String, Value>, Error> {
+pub fn params(whole: Option<&str>, pairs: &[(String, String)]) -> Result<Map<String, Value>, Error> {
     let mut params = match whole.map(serde_json::from_str) {
         None => Map::new(),
         Some(Ok(Value::Object(map))) => map,
@@ -104,14 +138,14 @@ pub fn params(whole: Option<&str>, pairs: &[(String, Value)]) -> Result<Map<Stri
             ));
         }
     };
-    params.extend(pairs.iter().cloned());
+    params.extend(pairs.iter().map(|(name, text)| (name.clone(), value(text))));
     Ok(params)
 }
 
-/// `name=value`: JSON if it is JSON, else text.
-pub fn pair(text: &str) -> Result<(String, Value), String> {
+/// `name=value`.
+pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, typed)) if !name.is_empty() => Ok((name.to_owned(), value(typed))),
+        Some((name, typed)) if !name.is_empty() => Ok((name.to_owned(), typed.to_owned())),
         _ => Err("name=value is expected".into()),
     }
 }
@@ -123,6 +157,8 @@ pub fn value(typed: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -6,12 +6,25 @@
 //! [`Supervisor`]. Guests and stores come from outside: only the command joins them.
 
 pub mod broker;
+pub mod calls;
+pub mod catalog;
+mod children;
+pub mod code;
 pub mod locks;
+mod runs;
+pub mod save;
 mod service;
+pub mod shapes;
 mod supervise;
 mod supervisor;
+pub mod tools;
 mod tries;
 
+pub use calls::{Call, CallError, Calls, Prepared};
+pub use catalog::Catalog;
+pub use children::Children;
+pub use runs::Runs;
 pub use service::{Daemon, Setup};
 pub use supervise::{Policy, Report, Supervision};
 pub use supervisor::{Ended, Running, Supervisor};
+pub use tools::{ToolInfo, ToolSource, Tools};

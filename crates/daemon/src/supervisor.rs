@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use executor::{Control, Driver, ExecError, Executor, Finished, NewRun, Opened, Retry};
-use run::RunId;
+use run::{RunId, Status, entry::Waiting};
 use tokio::sync::watch;
 
 /// How driving a run ended, shared by all who wait for it.
@@ -97,6 +97,7 @@ impl Supervisor {
         let (tell, ended) = watch::channel(None);
         let running = Running { run: run.clone(), control: driver.control(), ended };
         self.lock().insert(run.clone(), running.clone());
+        let parent = driver.parent().cloned();
         let finished = driver.spawn();
         let this = self.clone();
         self.executor.parts().io.spawn(async move {
@@ -105,9 +106,53 @@ impl Supervisor {
             });
             // Who is told may take the run up at once.
             this.lock().remove(&run);
+            let go_on = this.go_on(&run, parent.as_ref(), &finished).await;
             let _ = tell.send(Some(finished.map_err(Arc::new)));
+            if let Some(run) = go_on {
+                this.go_on_with(run);
+            }
         });
         running
+    }
+
+    /// The run that can go on now that one was driven to `finished`: its caller, which waits for it; or itself, if what
+    /// it waits for has ended meanwhile.
+    async fn go_on(
+        &self,
+        run: &RunId,
+        parent: Option<&RunId>,
+        finished: &Result<Finished, ExecError>,
+    ) -> Option<RunId> {
+        match finished {
+            Ok(Finished::Completed(_) | Finished::Failed(_) | Finished::Cancelled(_)) => {
+                let parent = parent.filter(|parent| self.get(parent).is_none())?;
+                let summary = self.executor.summary(parent).await.ok()?;
+                let waits = summary.waiting_for.iter().any(|one| matches!(one, Waiting::Run { .. }));
+                (summary.status() == Status::Waiting && waits).then(|| parent.clone())
+            }
+            Ok(Finished::Waiting(waiting)) => {
+                for one in waiting {
+                    if let Waiting::Run { run: called, .. } = one
+                        && self.executor.summary(called).await.is_ok_and(|summary| summary.status().is_final())
+                    {
+                        return Some(run.clone());
+                    }
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a run up that nobody waits for here.
+    fn go_on_with(&self, run: RunId) {
+        let this = self.clone();
+        self.executor.parts().io.spawn(async move {
+            // Who holds it drives it.
+            if let Err(error) = this.resume(&run, "resume", Retry::No).await {
+                tracing::debug!(%run, %error, "a run that waited for another was not taken up");
+            }
+        });
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, Running>> {

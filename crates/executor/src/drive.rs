@@ -20,6 +20,7 @@ use run::{
 use crate::{
     CallContext, Config, ExecError, Finished, Parts, SnapshotPolicy, blocking,
     control::Control,
+    host::waited_for,
     log::{Log, Place},
     port::{Asked, Beyond, Recorded, TurnPort, thread_cpu},
     state::State,
@@ -44,12 +45,26 @@ struct Since {
     cpu: Duration,
 }
 
+/// Whose run it is.
+#[derive(Clone, Default)]
+pub(crate) struct Identity {
+    pub photon: Option<String>,
+    pub instance: Option<String>,
+    pub parent: Option<RunId>,
+}
+
+impl Identity {
+    pub fn context(&self, run: &RunId, n: u64) -> CallContext {
+        CallContext { run: run.clone(), n, photon: self.photon.clone(), instance: self.instance.clone() }
+    }
+}
+
 /// A run in memory, under a lease.
 pub(crate) struct Driven {
     pub parts: Parts,
     pub config: Config,
     pub run: RunId,
-    pub photon: Option<String>,
+    pub identity: Identity,
     /// Absent while the run is only looked at.
     pub log: Option<Log>,
     pub code: Arc<Code>,
@@ -73,6 +88,8 @@ pub(crate) struct Driven {
     pub messages_end: u64,
     /// Asks that nobody here can answer, and operations that a person must settle.
     pub held: BTreeSet<u64>,
+    /// Of those that are held: operations that are other runs, which wait.
+    called: HashMap<u64, RunId>,
 }
 
 /// How often the messages for a run are looked at.
@@ -88,7 +105,7 @@ impl Driven {
     pub fn new(
         parts: Parts,
         config: Config,
-        run: (RunId, Option<String>),
+        run: (RunId, Identity),
         log: Option<Log>,
         code: (Arc<Code>, run::Hash),
         engine: run::Hash,
@@ -101,7 +118,7 @@ impl Driven {
             parts,
             config,
             run: run.0,
-            photon: run.1,
+            identity: run.1,
             log,
             code: code.0,
             code_hash: code.1,
@@ -120,6 +137,7 @@ impl Driven {
             fresh: BTreeSet::new(),
             messages_end: 0,
             held: Default::default(),
+            called: HashMap::new(),
         }
     }
 
@@ -147,7 +165,7 @@ impl Driven {
         let mut port = TurnPort {
             log: self.log.as_mut(),
             run: &self.run,
-            photon: &self.photon,
+            identity: &self.identity,
             io: &self.parts.io,
             keep: &self.parts.keep,
             host: &self.parts.host,
@@ -244,7 +262,7 @@ impl Driven {
     /// Has effect `n` performed, if it is still wanted.
     pub(crate) fn begin(&mut self, n: u64, again: bool) -> Result<(), ExecError> {
         let Some(effect) = self.state.pending.get(&n) else { return Ok(()) };
-        let context = CallContext { run: self.run.clone(), n, photon: self.photon.clone() };
+        let context = self.identity.context(&self.run, n);
         match effect.clone() {
             Effect::Call { op, args } => {
                 if again && self.parts.host.class(&op, &args) == EffectClass::AtMostOnce {
@@ -292,6 +310,11 @@ impl Driven {
     fn came_back(&mut self, n: u64, outcome: Option<Outcome>) -> Result<(), ExecError> {
         self.tasks.remove(&n);
         match outcome {
+            Some(outcome) if let Some(run) = waited_for(&outcome) => {
+                self.held.insert(n);
+                self.called.insert(n, run);
+                Ok(())
+            }
             Some(outcome) => self.record(n, outcome),
             None => {
                 self.held.insert(n);
@@ -563,6 +586,7 @@ impl Driven {
             }
             Effect::Signal { name } => Waiting::Signal { name: name.clone() },
             Effect::Timer { due } => Waiting::Timer { due: *due },
+            Effect::Call { .. } if let Some(run) = self.called.get(&n) => Waiting::Run { n, run: run.clone() },
             Effect::Call { op, .. } => Waiting::Call { n, op: op.clone() },
             _ => return None,
         })

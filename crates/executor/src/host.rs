@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use run::{Ask, EffectClass, Outcome, Payload, RunId};
+use run::{Ask, EffectClass, Failure, Outcome, Payload, RunId};
+
+use crate::{ExecError, Finished};
 
 /// Which effect is performed.
 #[derive(Clone, Debug)]
@@ -14,6 +16,24 @@ pub struct CallContext {
     pub n: u64,
     /// The photon that the run belongs to: whose state it may touch.
     pub photon: Option<String>,
+    /// The photon's instance, if it is not the default one.
+    pub instance: Option<String>,
+}
+
+/// The code of the failure that says that an operation is another run, which waits.
+const WAITS: &str = "WAITS";
+
+/// What [`Host::perform`] gives for an operation that is another run, where that one waits itself. It is not recorded:
+/// the asking run waits for the other one and may leave memory; when it is taken up again, the operation is performed
+/// again.
+pub fn waits_for(run: &RunId) -> Failure {
+    Failure::with_code("Waits", WAITS, run.as_str())
+}
+
+/// The run that an operation waits for.
+pub(crate) fn waited_for(outcome: &Outcome) -> Option<RunId> {
+    let failure = outcome.as_ref().err()?;
+    (failure.name == "Waits" && failure.code.as_deref() == Some(WAITS)).then(|| failure.message.parse().ok())?
 }
 
 impl CallContext {
@@ -48,5 +68,11 @@ pub trait Host: Send + Sync + 'static {
     /// Shows an emit. Called once for each, after it is durable, in order.
     fn show(&self, run: &RunId, emit: &run::Effect) {
         let _ = (run, emit);
+    }
+
+    /// This process does not drive the run any more: it has ended, waits, or was left. What was held for it is given
+    /// back here; its operations have been dropped.
+    fn left(&self, run: &RunId, how: &Result<Finished, ExecError>) {
+        let _ = (run, how);
     }
 }

@@ -28,7 +28,7 @@ use run::{Payload, RunId, entry::Waiting, program::ProgramError};
 pub use config::{Config, Parts, SnapshotPolicy, World};
 pub use control::{Control, Request};
 pub use error::ExecError;
-pub use host::{CallContext, Host};
+pub use host::{CallContext, Host, waits_for};
 pub use list::RunInfo;
 pub use look::Look;
 pub use open::{NewRun, Opened, Retry};
@@ -75,10 +75,18 @@ impl Driver {
 
     /// Drives the run on this thread, which must have a stack of at least `stack` bytes as the guest asks.
     pub fn drive(self) -> Result<Finished, ExecError> {
-        match self.ended {
+        let (host, run) = (self.driven.parts.host.clone(), self.driven.run.clone());
+        let finished = match self.ended {
             Some(end) => self.driven.finish(end),
             None => self.driven.drive(self.start),
-        }
+        };
+        host.left(&run, &finished);
+        finished
+    }
+
+    /// The run that called this one, if one did.
+    pub fn parent(&self) -> Option<&RunId> {
+        self.driven.identity.parent.as_ref()
     }
 
     /// Drives the run on a thread of its own.

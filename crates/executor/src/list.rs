@@ -23,6 +23,12 @@ pub struct RunInfo {
     /// The photon that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub photon: Option<String>,
+    /// The photon's instance, if it is not the default one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance: Option<String>,
+    /// The run that called it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parent: Option<RunId>,
     /// When it began.
     pub started_at: Millis,
     /// When its last entry was written.
@@ -134,6 +140,8 @@ impl Executor {
             status,
             tool: summary.tool,
             photon: summary.photon,
+            instance: summary.instance,
+            parent: summary.parent,
             started_at: summary.started_at,
             updated_at: summary.updated_at,
             completed_at: summary.completed_at,

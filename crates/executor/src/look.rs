@@ -100,7 +100,7 @@ impl Executor {
         let seed = origin.seed.fork(id.as_str());
         let root = origin.fork.map_or_else(|| run.clone(), |fork| fork.root);
         origin.fork = Some(ForkOf { root, run: run.clone(), checkpoint: at.into() });
-        let start = Start { origin: Some(origin), ..start };
+        let start = Start { origin: Some(origin), parent: None, ..start };
         let started = tail.entries[0].entry.ts;
 
         let lease = self.parts.journals.create(&id, &self.config.owner).await?;

@@ -10,7 +10,7 @@ use store::Lease;
 
 use crate::{
     Config, Control, Driver, ExecError, Executor, Finished, Parts,
-    drive::Driven,
+    drive::{Driven, Identity},
     log::{Log, Place},
     snapshots,
     state::{Kept, State},
@@ -27,6 +27,10 @@ pub struct NewRun {
     pub tool: String,
     /// The photon it belongs to.
     pub photon: Option<String>,
+    /// The photon's instance; the default one if absent.
+    pub instance: Option<String>,
+    /// The run that calls it, if one does.
+    pub parent: Option<RunId>,
     /// The method of the module, where it has several.
     pub method: Option<String>,
     /// The parameters, a JSON object.
@@ -93,17 +97,27 @@ impl Executor {
             tool: new.tool,
             params: new.params.clone().into(),
             photon: new.photon.clone(),
+            instance: new.instance.clone(),
+            parent: new.parent.clone(),
             origin: Some(origin),
         };
         let now = log.push(Body::Start(Box::new(start)))?;
         log.flush()?;
         // A clean-up that did not see this run yet may have taken the code away.
         self.pin(&new.code).await?;
-        let wake = Wake::Start { method: new.method, params: new.params, seed, run: id.to_string(), now };
+        let wake = Wake::Start {
+            method: new.method,
+            params: new.params,
+            seed,
+            run: id.to_string(),
+            instance: new.instance.clone(),
+            now,
+        };
+        let identity = Identity { photon: new.photon, instance: new.instance, parent: new.parent };
         let driven = Driven::new(
             self.parts.clone(),
             self.config.clone(),
-            (id, new.photon),
+            (id, identity),
             Some(log),
             (new.code, code),
             guest.engine(),
@@ -351,6 +365,7 @@ impl Executor {
                     params,
                     seed: origin.seed,
                     run: origin.fork.as_ref().map_or(run, |fork| &fork.root).to_string(),
+                    instance: start.instance.clone(),
                     now: started_at,
                 };
                 (guest.load(&code, &self.config.limits)?, State::default(), code, Some(wake))
@@ -359,7 +374,8 @@ impl Executor {
         let (parts, config): (Parts, Config) = (self.parts.clone(), self.config.clone());
         let control: Arc<Control> = Arc::default();
         let code = (code, origin.code);
-        let name = (run.clone(), start.photon.clone());
+        let (photon, instance, parent) = (start.photon.clone(), start.instance.clone(), start.parent.clone());
+        let name = (run.clone(), Identity { photon, instance, parent });
         let driven = Driven::new(parts, config, name, log, code, guest.engine(), program, state, control, started_at);
         Ok((driven, wake))
     }

@@ -8,7 +8,7 @@ use std::{
 
 use run::{Body, Effect, EffectClass, Outcome, Payload, Port, Stop, entry::Value, program::ProgramError};
 
-use crate::{CallContext, Host, blocking, control::Control, log::Log, state::State, values};
+use crate::{Host, blocking, control::Control, log::Log, state::State, values};
 
 /// What a replayed turn finds in the journal.
 #[derive(Default)]
@@ -50,7 +50,7 @@ pub(crate) enum Beyond {
 pub(crate) struct TurnPort<'a> {
     pub log: Option<&'a mut Log>,
     pub run: &'a run::RunId,
-    pub photon: &'a Option<String>,
+    pub identity: &'a crate::drive::Identity,
     pub io: &'a tokio::runtime::Handle,
     pub keep: &'a Arc<dyn store::CheckpointStore>,
     pub host: &'a Arc<dyn Host>,
@@ -315,7 +315,7 @@ impl Port for TurnPort<'_> {
         }
         self.check_frontier(n, &op)?;
         self.state.next += 1;
-        let context = CallContext { run: self.run.clone(), n, photon: self.photon.clone() };
+        let context = self.identity.context(self.run, n);
         if let Some(log) = self.log.as_deref_mut() {
             let written = match &asked {
                 Some(intent) => (if intended { Ok(0) } else { log.push(intent.clone()) }).and_then(|_| log.sync()),

@@ -11,11 +11,13 @@ mod exec;
 mod fetch;
 mod files;
 mod gate;
+mod holds;
 mod local;
 pub mod permissions;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod process;
+mod saved;
 mod screen;
 mod state;
 
@@ -24,6 +26,7 @@ pub use gate::Gate;
 pub use local::{Builder, LocalHost, Operations};
 pub use permissions::{Access, Checkpoints, Grants, Permissions};
 pub use process::Facts;
+pub use saved::{Backup, RestoreError, SavedState};
 pub use screen::{NoScreen, PermissionRequest, Reply, Screen};
 
 /// The failure of an operation that nobody performs.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use executor::{CallContext, Host};
+use executor::{CallContext, ExecError, Finished, Host};
 use run::{Ask, Effect, EffectClass, Outcome, Payload, RunId};
 
 use crate::fetch::{Fetch, Resolve, SystemResolver};
@@ -26,6 +26,11 @@ pub trait Operations: Send + Sync + 'static {
 
     /// Performs `op`; see [`Host::perform`].
     async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome;
+
+    /// This process does not drive the run any more; see [`Host::left`].
+    fn left(&self, run: &RunId, how: &Result<Finished, ExecError>) {
+        let _ = (run, how);
+    }
 }
 
 /// Performs the operations of `ABI.md` on this machine.
@@ -180,8 +185,8 @@ impl Host for LocalHost {
             "process.info" => process::info(&self.gate, &self.facts, &context, &self.home),
             "env.get" => process::get(&self.gate, &self.facts, &context, &args).await,
             "env.list" => process::list(&self.gate, &self.facts),
-            "state.load" => state::load(&self.states, context.photon.as_deref(), &args),
-            "state.save" => state::save(&self.states, context.photon.as_deref(), args).await,
+            "state.load" => state::load(&self.states, &context, &args).await,
+            "state.save" => state::save(&self.states, &context, args).await,
             op if op.starts_with("fs.") => files::perform(&self.gate, &context, op, args, self.value).await,
             op if op.starts_with("checkpoints.") => {
                 self.checkpoints.perform(&self.gate, &self.facts.cwd, &context, op, &args).await
@@ -198,5 +203,10 @@ impl Host for LocalHost {
 
     fn show(&self, run: &RunId, emit: &Effect) {
         self.screen.show(run, emit);
+    }
+
+    fn left(&self, run: &RunId, how: &Result<Finished, ExecError>) {
+        self.states.left(run);
+        self.others.iter().for_each(|(_, operations)| operations.left(run, how));
     }
 }

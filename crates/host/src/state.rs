@@ -1,20 +1,33 @@
 //! The state of photons: `{home}/state/{photon}/{instance}`, JSON, with the ten before it in `backups/`.
 //!
 //! A save is written aside, synced, renamed, and its folder synced, so that a reader sees the old or the new, whole.
+//!
+//! A run that loads with `hold` keeps other runs from the state until it has saved, or is left (`holds`). If it was left
+//! in between, others may have saved: then its own save, which says what it had loaded, is refused.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use run::{Failure, Json, Outcome, Payload};
+use executor::CallContext;
+use run::{Failure, Hash, Json, Outcome, Payload, RunId};
 use rustix::fs::FlockOperation;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::args::{self, blocking};
+use crate::holds::Holds;
 
 /// Earlier states that are kept of each instance.
 const BACKUPS: usize = 10;
+
+/// Saves that are remembered of each instance.
+const SAVES: usize = 20;
+
+/// The version of a state that there is not.
+const NONE: &str = "none";
 
 /// What all photons share (`this.memory`, scope `global`) lies where the state of a photon with this name would.
 const SHARED: &str = "_shared";
@@ -23,6 +36,7 @@ const SHARED: &str = "_shared";
 #[derive(Clone)]
 pub(crate) struct States {
     root: Arc<Path>,
+    holds: Arc<Holds>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +46,12 @@ struct Args {
     instance: String,
     #[serde(default)]
     state: Option<Json>,
+    /// Keep others from it until it is saved.
+    #[serde(default)]
+    hold: bool,
+    /// What was loaded before.
+    #[serde(default)]
+    version: Option<String>,
 }
 
 fn default_instance() -> String {
@@ -41,7 +61,7 @@ fn default_instance() -> String {
 impl States {
     /// States below `root`, which need not exist.
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), holds: Arc::default() }
     }
 
     /// A photon may touch its own state and what all share, whatever name the program gives.
@@ -61,9 +81,14 @@ impl States {
         }
         Ok(self.root.join(&args.photon))
     }
+
+    /// A run is not driven here any more.
+    pub(crate) fn left(&self, run: &RunId) {
+        self.holds.release_all(run);
+    }
 }
 
-fn check_name(op: &str, what: &str, name: &str) -> Result<(), Failure> {
+pub(crate) fn check_name(op: &str, what: &str, name: &str) -> Result<(), Failure> {
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     if (1..=128).contains(&name.len()) && name.bytes().all(known) && !name.starts_with('.') {
         return Ok(());
@@ -77,56 +102,156 @@ fn bad_name(op: &str, what: &str, name: &str, expected: &str) -> Failure {
     Failure::with_code("TypeError", "ERR_INVALID_ARG_VALUE", message)
 }
 
-fn failed(doing: &str, path: &Path, error: &io::Error) -> Failure {
+pub(crate) fn failed(doing: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::with_code("Error", "ERR_STATE", format!("{doing} the state in {} failed: {error}", path.display()))
 }
 
-/// The state as it was saved, or null.
-pub(crate) fn load(states: &States, own: Option<&str>, args: &Payload) -> Outcome {
+/// The state as it was saved, or null; with `hold`, as `{state, version}`, when nobody else holds it.
+pub(crate) async fn load(states: &States, context: &CallContext, args: &Payload) -> Outcome {
     let args: Args = args::read("state.load", args)?;
-    let file = states.folder("state.load", own, &args)?.join(&args.instance);
-    let text = match fs::read_to_string(&file) {
+    let file = states.folder("state.load", context.photon.as_deref(), &args)?.join(&args.instance);
+    if !args.hold {
+        return Ok(read(&file)?.map_or_else(Payload::null, |(state, _)| state.into()));
+    }
+    states.holds.acquire(&context.run, &file).await?;
+    match read(&file) {
+        Ok(Some((state, version))) => args::json(&json!({ "state": state, "version": version })),
+        Ok(None) => args::json(&json!({ "state": null, "version": NONE })),
+        Err(failure) => {
+            states.holds.release(&context.run, &file);
+            Err(failure)
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Option<(Json, String)>, Failure> {
+    let text = match fs::read_to_string(file) {
         Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Payload::null()),
-        Err(e) => return Err(failed("reading", &file, &e)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed("reading", file, &e)),
     };
-    Json::parse(text).map(Payload::from).map_err(|e| {
+    let version = version(text.as_bytes());
+    let state = Json::parse(text).map_err(|e| {
         let message = format!(
             "the state in {} is damaged ({e}): put one of the earlier states of backups/ in its place, or remove it",
             file.display()
         );
         Failure::with_code("Error", "ERR_STATE", message)
-    })
+    })?;
+    Ok(Some((state, version)))
 }
 
-/// Puts a state in the place of the one before, which is kept.
-pub(crate) async fn save(states: &States, own: Option<&str>, args: Payload) -> Outcome {
+fn version(state: &[u8]) -> String {
+    Hash::of(state).to_string()
+}
+
+/// Puts a state in the place of the one before, which is kept. With `version`, only if that is the one before.
+pub(crate) async fn save(states: &States, context: &CallContext, args: Payload) -> Outcome {
     let args: Args = args::read("state.save", &args)?;
-    let folder = states.folder("state.save", own, &args)?;
+    let folder = states.folder("state.save", context.photon.as_deref(), &args)?;
     let state = args.state.unwrap_or_else(Json::null);
+    let (holds, run, file) = (states.holds.clone(), context.run.clone(), folder.join(&args.instance));
+    let saving = Saving { key: context.idempotency_key(), instance: args.instance, version: args.version };
     // Two syncs: always on another thread.
-    blocking(false, move || {
-        replace(&folder, &args.instance, state.get())
-            .map_err(|e| failed("saving", &folder.join(&args.instance), &e))?;
-        Ok(Payload::null())
+    let saved = blocking(false, move || match saving.replace(&folder, state.get()) {
+        Ok(true) => Ok(Payload::null()),
+        Ok(false) => Err(changed(&folder.join(&saving.instance))),
+        Err(e) => Err(failed("saving", &folder.join(&saving.instance), &e)),
     })
-    .await
+    .await;
+    holds.release(&run, &file);
+    saved
 }
 
-fn replace(folder: &Path, instance: &str, state: &str) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let file = folder.join(instance);
-    // One at a time, other processes included.
-    let lock = File::options().create(true).append(true).open(folder.join(".lock"))?;
+fn changed(file: &Path) -> Failure {
+    let message = format!(
+        "the state in {} was changed by another run after this one had loaded it: this run stood still in between. What it \
+         would have saved is not saved; call the method again",
+        file.display()
+    );
+    Failure::with_code("Error", "ERR_STATE_CHANGED", message)
+}
+
+/// One save.
+struct Saving {
+    key: String,
+    instance: String,
+    version: Option<String>,
+}
+
+/// A save that was done; the file `.{instance}.saves` has the last ones.
+#[derive(Serialize, Deserialize)]
+struct Save {
+    key: String,
+    from: String,
+    to: String,
+}
+
+impl Saving {
+    /// `false`: somebody else has saved in between.
+    fn replace(&self, folder: &Path, state: &str) -> io::Result<bool> {
+        make_folder(folder)?;
+        // One at a time, other processes included.
+        let lock = File::options().create(true).append(true).mode(0o600).open(folder.join(".lock"))?;
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+        let now = match fs::read(folder.join(&self.instance)) {
+            Ok(now) => Some(now),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => return Err(e),
+        };
+        if let Some(loaded) = &self.version {
+            let from = now.as_deref().map_or_else(|| NONE.to_owned(), version);
+            let mut saves = self.saves(folder);
+            if self.is_among(&saves, &from) {
+                return Ok(true);
+            }
+            if from != *loaded {
+                return Ok(false);
+            }
+            saves.push(Save { key: self.key.clone(), from, to: version(state.as_bytes()) });
+            saves.drain(..saves.len().saturating_sub(SAVES));
+            // Before the state, and without a sync: if it is lost, a save that is repeated may be refused.
+            let aside = folder.join(format!(".{}.saves.new", self.instance));
+            fs::write(&aside, serde_json::to_vec(&saves)?)?;
+            fs::rename(aside, folder.join(format!(".{}.saves", self.instance)))?;
+        } else if now.as_deref() == Some(state.as_bytes()) {
+            // A save that is repeated since its result was lost.
+            return Ok(true);
+        }
+        if let Some(now) = now {
+            keep(folder, &self.instance, &now)?;
+        }
+        put(folder, &self.instance, state.as_bytes())?;
+        Ok(true)
+    }
+
+    fn saves(&self, folder: &Path) -> Vec<Save> {
+        let bytes = fs::read(folder.join(format!(".{}.saves", self.instance))).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Whether this very save was done, and its result lost: the state is what it made, or the next save began there.
+    fn is_among(&self, saves: &[Save], now: &str) -> bool {
+        let Some(at) = saves.iter().position(|save| save.key == self.key) else { return false };
+        saves[at].to == saves.get(at + 1).map_or(now, |next| next.from.as_str())
+    }
+}
+
+/// Puts a state of before in the place of the present one, which is kept.
+pub(crate) fn put_back(folder: &Path, instance: &str, state: &[u8]) -> io::Result<()> {
+    let lock = File::options().create(true).append(true).mode(0o600).open(folder.join(".lock"))?;
     rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
-    match fs::read(&file) {
-        // A save that is repeated since its result was lost.
-        Ok(now) if now == state.as_bytes() => return Ok(()),
+    match fs::read(folder.join(instance)) {
         Ok(now) => keep(folder, instance, &now)?,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(e),
     }
-    put(folder, instance, state.as_bytes())
+    put(folder, instance, state)
+}
+
+/// A folder that only its owner may enter.
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -140,7 +265,7 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 /// Keeps `state` as the newest earlier one, under the next number, and removes what is too old.
 fn keep(folder: &Path, instance: &str, state: &[u8]) -> io::Result<()> {
     let backups = folder.join("backups");
-    fs::create_dir_all(&backups)?;
+    make_folder(&backups)?;
     let mut numbers = numbers(&backups, instance)?;
     let next = numbers.last().map_or(1, |last| last + 1);
     put(&backups, &format!("{instance}.{next:06}.json"), state)?;
@@ -153,7 +278,7 @@ fn keep(folder: &Path, instance: &str, state: &[u8]) -> io::Result<()> {
 }
 
 /// The numbers of the states that are kept of `instance`, rising.
-fn numbers(backups: &Path, instance: &str) -> io::Result<Vec<u64>> {
+pub(crate) fn numbers(backups: &Path, instance: &str) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(backups)? {
         let name = entry?.file_name();

@@ -83,8 +83,14 @@ fn main() {
         let source = format!("{SOURCE}var kept = {kept}; sys.checkpoint('c');");
         let code = neutron::compile(&source, "kept.nt", &neutron::NoFiles).expect("it compiles").code;
         let mut program = load(code);
-        let wake =
-            Wake::Start { method: None, params: neutron::params(&[]), seed: Seed([1; 32]), run: "r".into(), now: 0 };
+        let wake = Wake::Start {
+            method: None,
+            params: neutron::params(&[]),
+            seed: Seed([1; 32]),
+            run: "r".into(),
+            instance: None,
+            now: 0,
+        };
         let mut terminal = Terminal::default();
         program.turn(wake, &mut terminal).expect("it runs");
         let file = terminal.written;

@@ -78,8 +78,14 @@ fn measure(path: &str, rounds: usize) {
         let mut program = neutron::Neutron.load(&Arc::new(checked.code), &Limits::default()).expect("it compiles");
         loads.push(started.elapsed());
         let (started, cpu_before) = (Instant::now(), cpu());
-        let wake =
-            Wake::Start { method: None, params: neutron::params(&[]), seed: Seed([1; 32]), run: "r".into(), now: 0 };
+        let wake = Wake::Start {
+            method: None,
+            params: neutron::params(&[]),
+            seed: Seed([1; 32]),
+            run: "r".into(),
+            instance: None,
+            now: 0,
+        };
         let end = program.turn(wake, &mut Terminal { n: 0, quiet: round > 0 });
         runs.push(started.elapsed());
         cpus.push(cpu().saturating_sub(cpu_before));

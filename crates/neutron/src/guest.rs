@@ -42,7 +42,9 @@ impl Running {
 impl Program for Running {
     fn turn(&mut self, wake: Wake, port: &mut dyn Port) -> Result<TurnEnd, Stop> {
         let end = match wake {
-            Wake::Start { method, params, seed, run, now } => self.vm.start(method, &params, seed, run, now, port)?,
+            Wake::Start { method, params, seed, run, now, .. } => {
+                self.vm.start(method, &params, seed, run, now, port)?
+            }
             Wake::Result { n, outcome, now } => self.vm.deliver(n, outcome, now, port)?,
             Wake::Reseed { seed, run } => {
                 self.vm.world.run = run;

@@ -58,7 +58,7 @@ pub fn compile(source: &str, file: &str, loader: &dyn Loader) -> Result<Checked,
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return Err(diagnostics);
     }
-    let code = Code { guest: GUEST.into(), entry: file.to_owned(), modules };
+    let code = Code { guest: GUEST.into(), entry: file.to_owned(), modules, about: None };
     Ok(Checked { code, warnings: diagnostics })
 }
 
@@ -74,7 +74,7 @@ pub fn resume(snapshot: &[u8], file: &str) -> Result<Code, BadSnapshot> {
     let entry = if file.ends_with(SNAP) { file.to_owned() } else { format!("{file}{SNAP}") };
     let module =
         Module { source: STANDARD.encode_to_string(snapshot), original: None, imports: BTreeMap::new(), map: None };
-    Ok(Code { guest: GUEST.into(), entry: entry.clone(), modules: [(entry, module)].into() })
+    Ok(Code { guest: GUEST.into(), entry: entry.clone(), modules: [(entry, module)].into(), about: None })
 }
 
 /// The parameters of a run: what `sys.args()` gives.

@@ -80,7 +80,7 @@ impl Stepper {
 
     /// Begins. `None`: stopped by the limit.
     pub fn start(&mut self, wake: Wake, port: &mut dyn Port) -> Result<Option<TurnEnd>, Stop> {
-        let Wake::Start { method, params, seed, run, now } = wake else { return Ok(None) };
+        let Wake::Start { method, params, seed, run, now, .. } = wake else { return Ok(None) };
         self.vm.start(method, &params, seed, run, now, port).map(result)
     }
 

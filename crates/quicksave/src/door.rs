@@ -155,7 +155,7 @@ impl QuicksaveBuilder {
 
 fn code(name: &str, version: &str) -> Code {
     let module = Module { source: version.into(), original: None, imports: BTreeMap::new(), map: None };
-    Code { guest: "rust".into(), entry: name.into(), modules: [(name.to_owned(), module)].into() }
+    Code { guest: "rust".into(), entry: name.into(), modules: [(name.to_owned(), module)].into(), about: None }
 }
 
 /// Starts workflows and takes them up again.
@@ -232,7 +232,16 @@ impl Quicksave {
     ) -> Result<Handle, Error> {
         let code = self.codes.get(workflow).ok_or_else(|| Error::Unknown(workflow.into()))?.clone();
         let params = json("the input", input)?;
-        let new = NewRun { id, tool: workflow.into(), photon: None, method: None, params, code };
+        let new = NewRun {
+            id,
+            tool: workflow.into(),
+            photon: None,
+            instance: None,
+            parent: None,
+            method: None,
+            params,
+            code,
+        };
         Ok(handle(self.executor.start(new).await?))
     }
 

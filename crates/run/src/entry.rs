@@ -45,6 +45,10 @@ pub struct Start {
     pub params: Value,
     /// The photon that the tool belongs to.
     pub photon: Option<String>,
+    /// The photon's instance, if it is not the default one.
+    pub instance: Option<String>,
+    /// The run that called it, if one did.
+    pub parent: Option<crate::RunId>,
     /// Ours only; logs of the photon ecosystem have none.
     pub origin: Option<Origin>,
 }
@@ -237,6 +241,13 @@ pub enum Waiting {
         /// When, in milliseconds since the epoch.
         due: Millis,
     },
+    /// Another run, which it called and which waits itself.
+    Run {
+        /// The number of the call.
+        n: u64,
+        /// The run.
+        run: crate::RunId,
+    },
     /// A person's word on an operation that was perhaps performed and must not be repeated unasked.
     Call {
         /// The number of the call.
@@ -356,6 +367,10 @@ pub(crate) struct Line {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     photon: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    instance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    parent: Option<crate::RunId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     emit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     ask: Option<String>,
@@ -461,6 +476,8 @@ impl From<&Entry> for Line {
                 line.tool = Some(start.tool.clone());
                 (line.params, line.bytes, line.reference) = Self::put(&start.params);
                 line.photon.clone_from(&start.photon);
+                line.instance.clone_from(&start.instance);
+                line.parent.clone_from(&start.parent);
                 line.origin.clone_from(&start.origin);
             }
             Body::Emit { n, emit, message, data } => {
@@ -565,6 +582,8 @@ impl Line {
                 tool: self.tool.ok_or_else(|| missing("tool"))?,
                 params: Self::take(self.params, self.bytes, self.reference),
                 photon: self.photon,
+                instance: self.instance,
+                parent: self.parent,
                 origin: self.origin,
             })),
             "emit" => Body::Emit {

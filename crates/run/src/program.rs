@@ -16,6 +16,10 @@ pub struct Code {
     pub entry: String,
     /// Module name → its source as the guest wants it, and what the guest needs beside it (source maps, links).
     pub modules: BTreeMap<String, Module>,
+    /// What the guest must know of the program beside its modules: how arguments become parameters, which names are
+    /// tools. Absent in code that needs nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub about: Option<Json>,
 }
 
 /// One module of a program.
@@ -64,6 +68,8 @@ pub enum Wake {
         seed: Seed,
         /// The run's id.
         run: String,
+        /// The instance of the photon, if it is not the default one.
+        instance: Option<String>,
         /// The time at which the turn's clock starts.
         now: Millis,
     },

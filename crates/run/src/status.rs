@@ -77,6 +77,10 @@ pub struct Summary {
     pub tool: String,
     /// The photon that it belongs to.
     pub photon: Option<String>,
+    /// The photon's instance, if it is not the default one.
+    pub instance: Option<String>,
+    /// The run that called it.
+    pub parent: Option<crate::RunId>,
     /// Its parameters.
     pub params: Option<Value>,
     /// How it began, if it is ours.
@@ -146,6 +150,8 @@ impl Summary {
             Body::Start(start) => {
                 self.tool.clone_from(&start.tool);
                 self.photon.clone_from(&start.photon);
+                self.instance.clone_from(&start.instance);
+                self.parent.clone_from(&start.parent);
                 self.params = Some(start.params.clone());
                 self.origin.clone_from(&start.origin);
                 self.started_at = entry.ts;

@@ -70,8 +70,13 @@ fn body() -> impl Strategy<Value = Body> {
         }),
         (n(), any::<u64>()).prop_map(|(n, due)| Body::Timer { n, due }),
         (prop::option::of(text()), text(), value()).prop_map(|(id, name, value)| Body::Signal { id, name, value }),
-        (n(), text())
-            .prop_map(|(n, op)| Body::Wait { waiting_for: vec![Waiting::Call { n, op }, Waiting::Timer { due: n }] }),
+        (n(), text()).prop_map(|(n, op)| Body::Wait {
+            waiting_for: vec![
+                Waiting::Call { n, op },
+                Waiting::Timer { due: n },
+                Waiting::Run { n, run: "r_1".parse().unwrap() }
+            ]
+        }),
         (text(), text(), prop::option::of(n())).prop_map(|(by, why, back_to)| Body::Resume { by, why, back_to }),
         n().prop_map(|len| Body::Snapshot { hash: Hash::of(b"s"), len }),
         text().prop_map(|text| Body::Fork { seed: Seed(Hash::of(text.as_bytes()).0) }),
@@ -95,7 +100,7 @@ fn start() -> Entry {
         fork: None,
     };
     let params = Json::parse("{\"a\":1}".into()).unwrap().into();
-    let start = Start { tool: "t".into(), params, photon: None, origin: Some(origin) };
+    let start = Start { tool: "t".into(), params, photon: None, instance: None, parent: None, origin: Some(origin) };
     Entry { ts: 1_800_000_000_000, fence: 1, body: Body::Start(Box::new(start)) }
 }
 

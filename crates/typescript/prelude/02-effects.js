@@ -4,7 +4,7 @@
 const pending = new Map();
 
 /** The run, as `start` was told. */
-const current = { run: '', entry: '', method: undefined, startedAt: 0, ended: false, namespace: undefined };
+const current = { run: '', entry: '', method: undefined, instance: 'default', about: {}, startedAt: 0, ended: false, namespace: undefined };
 
 /** Asks for an effect that has a result; `settle(ok, value, bytes)` gets it. */
 function askFor(kind, request, settle, bytes, what) {

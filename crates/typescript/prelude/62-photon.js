@@ -2,6 +2,7 @@
 
 /** `file:///x/weekly-report.photon.ts` → `weekly-report`. */
 function photonName() {
+  if (current.about.photon) return current.about.photon;
   const file = current.entry.slice(current.entry.lastIndexOf('/') + 1);
   return file.replace(/\.photon(?=\.[cm]?[jt]sx?$)/, '').replace(/\.[cm]?[jt]sx?$/, '') || 'main';
 }
@@ -124,6 +125,10 @@ async function callPhoton(target, params = {}, instance) {
   return perform('photon.call', { ...callTarget(target), params, ...(instance === undefined ? {} : { instance }) });
 }
 
+/** Another photon: each of its methods by its name. */
+const photonNamed = (name, instance) =>
+  namesAsMethods({ name }, (method) => (params) => callPhoton(`${name}.${method}`, params, instance));
+
 /** An object each of whose names is a function: `make(name)` performs it. */
 function namesAsMethods(own, make) {
   return new Proxy(own, {
@@ -171,7 +176,7 @@ class Photon {
   /** Other photons: `await this.photon.use('name', 'instance')`, then its methods. */
   get photon() {
     return {
-      use: async (name, instance) => namesAsMethods({ name }, (method) => (params) => callPhoton(`${name}.${method}`, params, instance)),
+      use: async (name, instance) => photonNamed(name, instance),
     };
   }
 

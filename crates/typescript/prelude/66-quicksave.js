@@ -39,6 +39,43 @@ const quicksave = {
 Object.defineProperty(quicksave, 'runId', { get: () => current.run, enumerable: true });
 defineBuiltin('quicksave', quicksave);
 
+/** Arguments of a tool: an object, or nothing. */
+function toolArguments(args, what) {
+  if (args === undefined || args === null) return {};
+  if (!isObject(args) || Array.isArray(args)) throw new TypeError(`${what} takes one object of arguments, and was given ${inspect(args)}`);
+  return args;
+}
+
+const callTool = (source, tool, args) =>
+  perform('tools.call', { source, tool, args: toolArguments(args, `${source}.${tool}()`) });
+
+/** An object that has every method: what there really is shows when one is called. */
+const toolNamespace = (source) =>
+  namesAsMethods(Object.create(null), (tool) => async (args) => callTool(source, tool, args));
+
+/** Photons and servers as globals of a snippet. What the platform has goes before, and what the snippet declares. */
+function defineNamespaces(names) {
+  for (const name of names) {
+    const global = name.replace(/[^A-Za-z0-9_$]/g, '_').replace(/^(?=\d)/, '_');
+    if (!(global in globalThis)) {
+      Object.defineProperty(globalThis, global, { value: toolNamespace(name), writable: true, configurable: true, enumerable: false });
+    }
+  }
+}
+
+const toolsNamespace = {
+  /** All tools, or those of one photon or server. */
+  list: (source) => perform('tools.list', source === undefined ? {} : { source: String(source) }),
+  /** `tools.call('github.search_repos', {…})` */
+  async call(target, args) {
+    const text = String(target);
+    const at = text.indexOf('.');
+    if (at <= 0 || at === text.length - 1) throw new TypeError(`tools.call(${inspect(text)}): 'name.tool' is needed`);
+    return callTool(text.slice(0, at), text.slice(at + 1), args);
+  },
+  /** The tools of one photon or server as methods: `tools.namespace('github').search_repos({…})`. */
+  namespace: (name) => toolNamespace(String(name)),
+};
 const codeNamespace = {
   list_runs: (options = {}) => perform('runs.list', { ...options }),
   get_run: ({ runId } = {}) => perform('runs.get', { runId }),
@@ -50,3 +87,4 @@ const ncpNamespace = {
 };
 defineGlobal('code', codeNamespace);
 defineGlobal('ncp', ncpNamespace);
+defineGlobal('tools', toolsNamespace);

@@ -145,22 +145,95 @@ async function settle(result) {
   return isGenerator(value) ? driveGenerator(value) : value;
 }
 
-async function runClass(Class, method, params) {
-  const what = `class ${Class.name || '(anonymous)'}`;
-  const photon = lendPhoton(new Class());
-  const tool = chooseTool(photon, method, what);
-  const keepsState = typeof photon.getState === 'function';
-  const name = photonName();
-  if (keepsState && typeof photon.setState === 'function') {
-    const state = await perform('state.load', { photon: name, instance: 'default' });
-    if (state !== null) await photon.setState(state);
+/** The parameters of a method, from the object of its arguments. */
+function bound(how, params) {
+  if (how?.kind === 'none') return [];
+  if (how?.kind === 'object' && how.optional && Object.keys(params).length === 0) return [];
+  if (how?.kind !== 'positional') return [params];
+  const args = how.params.map((name) => (Object.hasOwn(params, name) ? params[name] : undefined));
+  if (how.rest) args.push(...(args.pop() ?? []));
+  while (args.length && args[args.length - 1] === undefined) args.pop();
+  return args;
+}
+
+/** What is known of a method beside its code. */
+const howCalled = (method) =>
+  (method !== undefined && Object.hasOwn(current.about.methods ?? {}, method) ? current.about.methods[method] : undefined);
+
+/** What the class's constructor is given: configuration, what it has its tools from, and members of its state. */
+function injected(state) {
+  const values = (current.about.inject ?? []).map(({ name, type, required, injection }) => {
+    switch (injection.kind) {
+      case 'mcp': return toolServer(injection.name);
+      case 'photon': return photonNamed(injection.photon, injection.instance);
+      case 'state': return state?.[injection.key];
+      default: return configured(name, type, required, injection.variable);
+    }
+  });
+  while (values.length && values[values.length - 1] === undefined) values.pop();
+  return values;
+}
+
+/** A parameter of the constructor out of the environment; `undefined` for one that may be left out. */
+function configured(name, type, required, variable) {
+  let text = null;
+  try {
+    text = performSync('env.get', { name: variable }).value;
+  } catch (error) {
+    if (required) throw error;
   }
-  const result = await initialized(photon, () => settle(photon[tool](params)));
-  if (keepsState) {
-    const state = strictJson(await photon.getState(), 'state', 'state');
-    await request(CALL, `{"op":"state.save","args":{"photon":${JSON.stringify(name)},"instance":"default","state":${state}}}`,
+  if (text === null) {
+    if (!required) return undefined;
+    throw new Error(`the photon needs ${name}: set the environment variable ${variable}, and allow it: --allow-env=${variable}`);
+  }
+  if (type === 'number') {
+    const number = Number(text);
+    if (text.trim() === '' || Number.isNaN(number)) throw new TypeError(`the environment variable ${variable} is no number`);
+    return number;
+  }
+  return type === 'boolean' ? /^(1|true|yes|on)$/i.test(text) : text;
+}
+
+/** Members of the state that the constructor is given and the instance keeps under the same names. */
+const stateKeys = () => (current.about.inject ?? [])
+  .filter(({ injection }) => injection.kind === 'state').map(({ injection }) => injection.key);
+
+/** What the photon's state is kept under, and the version that was loaded: nobody else may change it in between. */
+class KeptState {
+  #place = { photon: photonName(), instance: current.instance };
+  #version;
+
+  async load() {
+    const loaded = await perform('state.load', { ...this.#place, hold: true });
+    this.#version = loaded.version;
+    return loaded.state;
+  }
+  async save(state) {
+    const place = { ...this.#place, ...(this.#version === undefined ? {} : { version: this.#version }) };
+    const json = strictJson(state, 'state', 'state');
+    await request(CALL, `{"op":"state.save","args":${JSON.stringify(place).slice(0, -1)},"state":${json}}}`,
       { what: { op: 'state.save' } });
   }
+}
+
+async function runClass(Class, method, params) {
+  const what = `class ${Class.name || '(anonymous)'}`;
+  const how = howCalled(method);
+  if (how?.static) return settle(Class[method](...bound(how.args, params)));
+  const keys = stateKeys();
+  const kept = new KeptState();
+  const early = keys.length ? await kept.load() : null;
+  const photon = lendPhoton(new Class(...injected(early)));
+  const tool = chooseTool(photon, method, what);
+  const keepsState = typeof photon.getState === 'function';
+  if (keepsState && typeof photon.setState === 'function') {
+    const state = keys.length ? early : await kept.load();
+    if (state !== null) await photon.setState(state);
+  }
+  const args = bound(howCalled(tool)?.args, params);
+  const result = await initialized(photon, () => settle(photon[tool](...args)));
+  if (keepsState) await kept.save(await photon.getState());
+  else if (keys.length) await kept.save(Object.fromEntries(keys.map((key) => [key, photon[key] ?? null])));
   await photon.onShutdown?.();
   return result;
 }
@@ -217,7 +290,10 @@ function entryExport(namespace) {
   const main = Object.hasOwn(namespace, 'default') ? namespace.default : undefined;
   if (isObject(main) && main.__esModule === true && main.default !== undefined) return main.default;
   // `module.exports` that nobody touched is no export.
-  return commonjsUntouched(main) ? undefined : main;
+  if (main !== undefined && !commonjsUntouched(main)) return main;
+  // A photon may export its class by name only.
+  const named = current.about.class;
+  return named !== undefined && Object.hasOwn(namespace, named) ? namespace[named] : undefined;
 }
 
 const exportedFunctions = (namespace) => Object.keys(namespace).filter((name) => typeof namespace[name] === 'function' && name !== 'default');
@@ -231,8 +307,9 @@ async function runProgram({ method, params, entry }) {
   return { evaluated: true };
 }
 
-function start({ method, params, run, entry }) {
-  Object.assign(current, { run, entry, method: method ?? undefined, startedAt: native.now() });
+function start({ method, params, run, entry, instance = 'default', about = {} }) {
+  Object.assign(current, { run, entry, method: method ?? undefined, instance, about, startedAt: native.now() });
+  defineNamespaces(about.namespaces ?? []);
   runProgram({ method: current.method, params, entry }).then(
     (outcome) => {
       if (outcome.evaluated) current.evaluated = true;

@@ -98,6 +98,10 @@ struct Start<'a> {
     params: &'a Json,
     run: &'a str,
     entry: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<&'a Json>,
 }
 
 impl Vm {
@@ -228,11 +232,18 @@ impl Vm {
 
     fn wake(&mut self, wake: Wake) -> Result<(), Stop> {
         match wake {
-            Wake::Start { method, params, seed, run, now } => {
+            Wake::Start { method, params, seed, run, instance, now } => {
                 self.clock(now)?;
                 self.seed(seed)?;
                 let code = self.store.data().code.clone();
-                let start = Start { method: method.as_deref(), params: &params, run: &run, entry: &code.entry };
+                let start = Start {
+                    method: method.as_deref(),
+                    params: &params,
+                    run: &run,
+                    entry: &code.entry,
+                    instance: instance.as_deref(),
+                    about: code.about.as_ref(),
+                };
                 let json = serde_json::to_vec(&start).map_err(|e| self.stopped(wasmtime::Error::new(e)))?;
                 let (at, len) = self.give(&json)?;
                 self.call("qs_start", (at, len))

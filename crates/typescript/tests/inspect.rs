@@ -80,6 +80,7 @@ fn stacks_are_the_authors() {
         guest: "typescript".into(),
         entry: entry.into(),
         modules: [(entry.to_string(), module)].into(),
+        about: None,
     });
     let (end, _) = run_code(&code, Limits::default());
     let stack = failed(end).stack.unwrap();

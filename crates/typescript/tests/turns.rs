@@ -192,6 +192,7 @@ fn clock_and_random_numbers_are_the_runs_own() {
             params: json!({}).into(),
             seed: run::Seed([8; 32]),
             run: "r".into(),
+            instance: None,
             now: START,
         };
         assert_eq!(program.turn(wake, &mut world).unwrap(), TurnEnd::Idle);

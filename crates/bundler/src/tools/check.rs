@@ -256,7 +256,7 @@ pub fn unknown(tool: &Tool, args: &Map<String, Value>) -> Vec<FieldError> {
         return Vec::new();
     }
     let complain = |name: &String| {
-        let near = known.keys().min_by_key(|other| distance(name, other)).filter(|other| distance(name, other) <= 2);
+        let near = nearest(name, known.keys().map(String::as_str));
         let names = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let help = match near {
             Some(near) => format!("did you mean '{near}'?"),
@@ -266,6 +266,12 @@ pub fn unknown(tool: &Tool, args: &Map<String, Value>) -> Vec<FieldError> {
         FieldError { path: name.clone(), message: format!("is not a parameter; {help}") }
     };
     args.keys().filter(|name| !known.contains_key(*name)).map(complain).collect()
+}
+
+/// The name among `others` that was probably meant.
+pub fn nearest<'a>(name: &str, others: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = others.into_iter().min_by_key(|other| distance(name, other))?;
+    (distance(name, near) <= 2).then_some(near)
 }
 
 /// Changes of a letter that make one name of another; names above 64 letters are far from all others.
@@ -287,14 +293,15 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Arguments as the method's parameters, in order; `None` is `undefined`. They are checked, and defaults are put in.
-/// `{ params: { … } }` is taken for `{ … }` where the method calls the object of its arguments `params`.
-pub fn bind(tool: &Tool, args: &Map<String, Value>) -> Result<Vec<Option<Value>>, Vec<FieldError>> {
+/// The arguments as the method gets them, by name: defaults are put in, and they are checked. `{ params: { … } }` is
+/// taken for `{ … }` where the method calls the object of its arguments `params`. Empty for a method whose arguments may
+/// be left out and are.
+pub fn arguments(tool: &Tool, args: &Map<String, Value>) -> Result<Map<String, Value>, Vec<FieldError>> {
     let mut args = unwrapped(tool, args).unwrap_or(args).clone();
     if let Binding::Object { optional: true, .. } = tool.binding
         && args.is_empty()
     {
-        return Ok(Vec::new());
+        return Ok(args);
     }
     if let Some(properties) = tool.input_schema.get("properties").and_then(Value::as_object) {
         for (name, schema) in properties {
@@ -307,9 +314,16 @@ pub fn bind(tool: &Tool, args: &Map<String, Value>) -> Result<Vec<Option<Value>>
     }
     let args = Value::Object(args);
     validate(&tool.input_schema, &args)?;
-    let Value::Object(mut args) = args else { return Ok(Vec::new()) };
+    let Value::Object(args) = args else { return Ok(Map::new()) };
+    Ok(args)
+}
+
+/// [`arguments`] as the method's parameters, in order; `None` is `undefined`.
+pub fn bind(tool: &Tool, args: &Map<String, Value>) -> Result<Vec<Option<Value>>, Vec<FieldError>> {
+    let mut args = arguments(tool, args)?;
     Ok(match &tool.binding {
         Binding::None => Vec::new(),
+        Binding::Object { optional: true, .. } if args.is_empty() => Vec::new(),
         Binding::Object { .. } => vec![Some(Value::Object(args))],
         Binding::Positional { params, rest } => {
             let mut out: Vec<Option<Value>> = params.iter().map(|name| args.remove(name)).collect();

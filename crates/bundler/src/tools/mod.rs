@@ -8,6 +8,7 @@
 //! the program is open (`{}`), with a warning that says where and why. Nothing here runs code, and no text makes it
 //! panic, loop or write without end.
 
+mod about;
 mod check;
 mod class;
 mod constraints;
@@ -30,7 +31,8 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use check::{FieldError, bind, coerce, unknown, validate};
+pub use about::about;
+pub use check::{FieldError, arguments, bind, coerce, nearest, unknown, validate};
 pub use header::{Asset, ConstructorParam, Dependency, Header, Injection};
 pub use tags::{Cache, CircuitBreaker, Format, Middleware, Rate, Retry, Tags, Validation};
 
@@ -50,6 +52,9 @@ pub struct Photon {
     /// The class, if it has a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_name: Option<String>,
+    /// Whether the class is the file's default export.
+    #[serde(skip)]
+    pub is_default: bool,
     /// What the class's docblock says, or the file's.
     pub description: String,
     /// Tags of the class and the file.
@@ -180,6 +185,7 @@ fn extract(world: &World<'_>, file: usize, entry: &Path) -> Option<Photon> {
     let mut photon = Photon {
         name,
         class_name: class.name.clone(),
+        is_default: world.source(file).scope.exports.contains_key("default"),
         description: description.into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
         header,
         constructor,
@@ -214,6 +220,9 @@ fn main_class(world: &World<'_>, file: usize) -> Option<(Place, Rc<class::Class>
         return Some(class);
     }
     let source = world.source(file);
+    if source.scope.default_is_value() {
+        return None;
+    }
     let classes = &source.scope.classes;
     let exported = classes.iter().find(|name| world.exported::<Rc<Declaration>>(file, name, 32).is_ok());
     let name = exported.or(classes.first().filter(|_| classes.len() == 1))?;

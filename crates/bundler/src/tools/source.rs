@@ -37,8 +37,18 @@ pub(super) struct Scope {
     pub exports: HashMap<String, Exported>,
     /// `export * from`
     pub stars: Vec<String>,
+    /// The default export is a function or an object: nothing that has methods of a class.
+    default_value: bool,
     /// Classes in their order, for files without a default export.
     pub classes: Vec<String>,
+}
+
+impl Scope {
+    /// Whether the default export is certainly no class.
+    pub fn default_is_value(&self) -> bool {
+        let function = |name: &String| matches!(self.values.get(name), Some(ty) if matches!(ty.kind, Kind::Function));
+        self.default_value || matches!(self.exports.get("default"), Some(Exported::Local(name)) if function(name))
+    }
 }
 
 /// A name from another file.
@@ -156,6 +166,13 @@ impl Reader<'_> {
             ExportDefaultDeclarationKind::TSInterfaceDeclaration(it) => self.interface(scope, it, export.span),
             ExportDefaultDeclarationKind::Identifier(id) => id.name.to_string(),
             ExportDefaultDeclarationKind::ClassExpression(class) => self.declare_class(scope, class, export.span),
+            ExportDefaultDeclarationKind::FunctionDeclaration(_)
+            | ExportDefaultDeclarationKind::FunctionExpression(_)
+            | ExportDefaultDeclarationKind::ArrowFunctionExpression(_)
+            | ExportDefaultDeclarationKind::ObjectExpression(_) => {
+                scope.default_value = true;
+                return;
+            }
             _ => return,
         };
         scope.exports.insert("default".into(), Exported::Local(local));

@@ -15,9 +15,11 @@ pub struct Args {
 }
 
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
-    let new = source::snippet(&args.code, args.id, &session.permissions()?)?;
     let screen = Terminal::new(&session.globals);
-    let executor = session.driver("code", screen.clone())?;
-    let driver = executor.start(new).await?;
-    drive::drive(session, driver, &screen).await
+    let work = session.work("code", screen.clone())?;
+    let new = source::snippet(&args.code, &work.tools.names(), args.id, &session.permissions()?)?;
+    let driver = work.calls.supervisor().executor().start(new).await?;
+    let code = drive::drive(session, driver, &screen).await;
+    work.leave().await;
+    code
 }

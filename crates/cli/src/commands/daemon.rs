@@ -98,11 +98,11 @@ async fn serve(session: &Session, place: Place, detached: bool) -> Result<u8, Er
         // The terminal that it was started from may go.
         let _ = rustix::process::setsid();
     }
-    let executor = session.driver("daemon", Arc::new(host::NoScreen))?;
+    let work = session.work("daemon", Arc::new(host::NoScreen))?;
     let setup = Setup {
         home: session.home.clone(),
         store: session.store(),
-        supervisor: daemon::Supervisor::new(executor),
+        supervisor: work.calls.supervisor().clone(),
         policy: daemon::Policy::default(),
         limits: Limits::default(),
     };

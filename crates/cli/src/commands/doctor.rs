@@ -122,7 +122,7 @@ fn engine() -> Check {
         Ok(guest) => guest,
         Err(error) => return broken(error.to_string()),
     };
-    let loaded = match source::snippet("return 1 + 1", None, &host::Permissions::none()) {
+    let loaded = match source::snippet("return 1 + 1", &[], None, &host::Permissions::none()) {
         Ok(new) => guest.load(&new.code, &Limits::default()).map(drop).map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -16,6 +16,7 @@ mod inspect;
 mod list;
 mod log;
 mod man;
+mod photon;
 pub mod repl;
 mod resume;
 mod run;
@@ -51,6 +52,7 @@ pub enum Command {
     Daemon(daemon::Args),
     Events(events::Args),
     Emit(events::Emit),
+    Photon(photon::Args),
     Store(store::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -89,6 +91,7 @@ pub async fn run(session: &Session, command: Command) -> Result<u8, Error> {
         Command::Daemon(args) => daemon::run(session, args).await,
         Command::Events(args) => events::run(session, args).await,
         Command::Emit(args) => events::emit(session, args).await,
+        Command::Photon(args) => photon::run(session, args).await,
         Command::Store(args) => store::run(session, args).await,
         Command::Doctor(args) => doctor::run(session, args).await,
         Command::Completions(args) => Ok(completions::run(&args)),

@@ -3,27 +3,34 @@
 use std::path::PathBuf;
 
 use ::run::RunId;
-use serde_json::Value;
+use daemon::Call;
 
 use crate::{dags, drive, handoff, output, report::Error, screen::Terminal, script, session::Session, source};
 
-/// Run a program: a Neutron script, or the default export of a module
+/// Run a program: a Neutron script, the default export of a module, or a method of a photon
+///
+/// A name that is no file is that of a photon: `quicksave run notes add -p text=milk`.
 ///
 /// The default export of a TypeScript or JavaScript module is a generator, a function, or a class. The run survives the
 /// death of this process: `quicksave resume RUN` goes on where it was.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The program (.nt, .ts, .mts, .cts, .js, .mjs, .cjs, .dag.json)
+    /// The program (.nt, .ts, .mts, .cts, .js, .mjs, .cjs, .dag.json), or the name of a photon
+    #[arg(value_name = "FILE|PHOTON")]
     file: PathBuf,
     /// The method, where the program has several; for a Neutron script, what `sys.args()` gives
     #[arg(value_name = "METHOD|ARGUMENT")]
     rest: Vec<String>,
-    /// A parameter; its value is JSON if it can be read as JSON (5, true, "5"), else text
+    /// A parameter. The method's types decide what its value is; where there are none, it is JSON if it can be read as
+    /// JSON (5, true, "5"), else text
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = source::pair)]
-    param: Vec<(String, Value)>,
+    param: Vec<(String, String)>,
     /// The parameters as a JSON object; -p goes before it
     #[arg(long, value_name = "JSON")]
     params: Option<String>,
+    /// Of a photon: which one; each has a state of its own [default: default]
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
     /// The run's id [default: made from the time]
     #[arg(long, value_name = "RUN")]
     id: Option<RunId>,
@@ -37,9 +44,14 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         true => Some(taker(session).await?),
         false => None,
     };
-    let params = source::params(args.params.as_deref(), &args.param)?;
+    if args.instance.is_some() && (script::is_script(&args.file) || dags::is_document(&args.file)) {
+        return Err(Error::usage("only photons have instances", "leave --instance out"));
+    }
+    let params = || source::params(args.params.as_deref(), &args.param);
+    let screen = Terminal::new(&session.globals);
+    let work = session.work("run", screen.clone())?;
     let new = if script::is_script(&args.file) {
-        if !params.is_empty() {
+        if !params()?.is_empty() {
             let next = "give what sys.args() shall give behind the file: quicksave run FILE.nt ARGUMENT…";
             return Err(Error::usage("a Neutron script has no parameters", next));
         }
@@ -51,30 +63,39 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
             let next = "a DAG has no methods; give what its state begins with by -p NAME=VALUE";
             return Err(Error::usage(format!("{more:?} is one argument too many"), next));
         }
-        let (new, warnings) = dags::file(&args.file, params, args.id)?;
+        let (new, warnings) = dags::file(&args.file, params()?, args.id)?;
         if !session.globals.quiet {
             warnings.iter().for_each(|warning| output::error_line(format!("warning: {}", output::tame(warning))));
         }
         new
     } else {
-        let mut rest = args.rest.into_iter();
-        let method = rest.next();
-        if let Some(more) = rest.next() {
+        if let Some(more) = args.rest.get(1) {
             let next = "name one method, and give parameters with -p NAME=VALUE";
             return Err(Error::usage(format!("{more:?} is one argument too many"), next));
         }
-        source::file(&args.file, method, params, args.id)?
+        let call = Call {
+            method: args.rest.first().cloned(),
+            instance: args.instance.clone(),
+            args: source::params(args.params.as_deref(), &[])?,
+            texts: args.param.clone(),
+            id: args.id,
+            ..Call::default()
+        };
+        match source::photon_name(&args.file) {
+            Some(photon) => work.calls.prepare(Call { photon, ..call }).await?.new,
+            None => source::file(&args.file, call)?,
+        }
     };
-    let screen = Terminal::new(&session.globals);
-    let executor = session.driver("run", screen.clone())?;
-    let driver = executor.start(new).await?;
+    let driver = work.calls.supervisor().executor().start(new).await?;
     if let Some(daemon) = &mut taker {
         let run = driver.run().clone();
         // Recorded, and free for the daemon.
         drop(driver);
         return hand_over(session, daemon, &run).await;
     }
-    drive::drive(session, driver, &screen).await
+    let code = drive::drive(session, driver, &screen).await;
+    work.leave().await;
+    code
 }
 
 /// The daemon that a new run is handed to.

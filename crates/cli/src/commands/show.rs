@@ -24,11 +24,12 @@ const WIDE: usize = 300;
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     let shown = match shapes::show(&session.reader(), &args.run).await {
         Ok(shown) => shown,
-        Err(error @ Error::Exec(ExecError::Corrupt { .. })) if session.globals.json => {
+        Err(error @ ExecError::Corrupt { .. }) if session.globals.json => {
+            let error = Error::from(error);
             output::json(&json!({ "runId": args.run, "status": Status::Corrupt, "error": error.to_string() }));
             return Ok(error.show(false));
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     if session.globals.json {
         output::json(&shown.shape);
@@ -78,6 +79,7 @@ fn label(key: &str) -> &str {
         "completedAt" => "ended",
         "lastCheckpoint" => "checkpoint",
         "forkOf" => "fork of",
+        "parent" => "called by",
         key => key,
     }
 }
@@ -88,6 +90,7 @@ fn wait(one: &Value) -> String {
         Some("ask") => format!("an answer to {} ({}): {}", key("id"), key("ask"), key("message")),
         Some("signal") => format!("the signal {}", key("name")),
         Some("timer") => key("due"),
+        Some("run") => format!("run {}", key("runId")),
         Some("call") => format!("a word on call {} ({})", key("n"), key("op")),
         _ => one.to_string(),
     }

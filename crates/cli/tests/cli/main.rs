@@ -1,6 +1,7 @@
 //! The real binary on homes of its own.
 
 mod asking;
+mod calls;
 mod daemon;
 mod dagonizer;
 mod dags;
@@ -15,6 +16,7 @@ mod neutron;
 mod output;
 mod permissions;
 mod pg;
+mod photons;
 mod repl;
 mod running;
 mod saves;

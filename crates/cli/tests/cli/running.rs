@@ -53,7 +53,7 @@ fn parameters_and_methods() {
     let home = Home::new();
     home.write(
         "math.photon.ts",
-        "export default class Math2 {\n  async add({ a, b }: { a: number; b: number }) { return a + b }\n  async echo(p: any) { return p }\n}\n",
+        "export default class Math2 {\n  async add({ a, b }: { a: number; b: number }) { return a + b }\n  async echo(params: any) { return params }\n}\n",
     );
     assert_eq!(home.run(&["run", "math.photon.ts", "add", "-p", "a=1", "-p", "b=2"]).expect(0).out, "3\n");
     let args = [
@@ -72,8 +72,8 @@ fn parameters_and_methods() {
     assert_eq!(home.json(&args)["result"], json!({ "a": "two", "x": null, "j": [1] }));
     let shown = home.json(&["show", "m1"]);
     assert_eq!((&shown["tool"], &shown["photon"]), (&json!("echo"), &json!("math")));
-    let failed = home.run(&["run", "math.photon.ts"]).expect(1);
-    assert!(failed.err.contains("add, echo"), "{}", failed.err);
+    let failed = home.run(&["run", "math.photon.ts"]).expect(2);
+    assert!(failed.err.contains("there are add, echo"), "{}", failed.err);
 }
 
 #[test]

@@ -91,7 +91,16 @@ impl Process {
                 let _ = self.io.block_on(self.executor.delete(id));
                 let params = serde_json::json!({ "server": "http://there", "rounds": crate::ROUNDS }).into();
                 let (id, code) = (Some(id.clone()), code.clone());
-                let new = NewRun { id, tool: "torture".into(), photon: None, method: None, params, code };
+                let new = NewRun {
+                    id,
+                    tool: "torture".into(),
+                    photon: None,
+                    instance: None,
+                    parent: None,
+                    method: None,
+                    params,
+                    code,
+                };
                 self.io.block_on(self.executor.start(new))?
             }
             Err(error) => return Err(error),

@@ -52,7 +52,7 @@ pub fn pin(file: &str, text: &str, loader: &mut dyn Loader) -> Result<Pinned, Pi
         pin.document(&file, &text, loader, &mut waiting);
     }
     let Pin { modules, mut faults, warnings, .. } = pin;
-    let code = Code { guest: GUEST.into(), entry, modules };
+    let code = Code { guest: GUEST.into(), entry, modules, about: None };
     if faults.is_empty()
         && let Err(problems) = documents(&code).and_then(|(registry, name)| registry.compile(&name).map(drop))
     {

@@ -266,6 +266,7 @@ impl Running {
                         params: params.into(),
                         seed: self.seed.fork(&call.serial.to_string()),
                         run: self.run.clone(),
+                        instance: None,
                         now: self.now,
                     };
                     self.wake(call, wake, port, actions)
@@ -406,7 +407,7 @@ fn read(payload: Payload) -> Result<NodeResult, Failed> {
 impl Program for Running {
     fn turn(&mut self, wake: Wake, port: &mut dyn Port) -> Result<TurnEnd, Stop> {
         match wake {
-            Wake::Start { method, params, seed, run, now } => {
+            Wake::Start { method, params, seed, run, now, .. } => {
                 (self.seed, self.run, self.now) = (seed, run, now);
                 match self.start(method, &params) {
                     Ok(actions) => self.go_on(actions.into(), port),

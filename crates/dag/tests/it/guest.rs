@@ -155,7 +155,12 @@ impl Loader for Files {
             return Err("there is no such file".into());
         }
         let module = Module { source: self.0.to_string(), original: None, imports: BTreeMap::new(), map: None };
-        Ok(Code { guest: "script".into(), entry: "n.script".into(), modules: [("n.script".into(), module)].into() })
+        Ok(Code {
+            guest: "script".into(),
+            entry: "n.script".into(),
+            modules: [("n.script".into(), module)].into(),
+            about: None,
+        })
     }
 }
 
@@ -245,7 +250,14 @@ impl Run {
 
     fn begin(&mut self) {
         let params = run::Json::parse(STATE.into()).unwrap();
-        self.turn(Wake::Start { method: None, params, seed: Seed([7; 32]), run: "r".into(), now: 1_000 });
+        self.turn(Wake::Start {
+            method: None,
+            params,
+            seed: Seed([7; 32]),
+            run: "r".into(),
+            instance: None,
+            now: 1_000,
+        });
     }
 
     fn turn(&mut self, wake: Wake) {
@@ -528,6 +540,7 @@ fn a_run_can_begin_at_any_placement() {
         params: json!({}).into(),
         seed: Seed([0; 32]),
         run: "r".into(),
+        instance: None,
         now: 5,
     };
     assert_eq!(program.turn(start("compose"), &mut port).unwrap(), TurnEnd::Idle);

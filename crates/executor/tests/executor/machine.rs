@@ -35,7 +35,12 @@ pub type Script = Vec<Vec<Step>>;
 pub fn code(script: &Script) -> Arc<Code> {
     let module =
         Module { source: serde_json::to_string(script).unwrap(), original: None, imports: BTreeMap::new(), map: None };
-    Arc::new(Code { guest: "machine".into(), entry: "main".into(), modules: [("main".into(), module)].into() })
+    Arc::new(Code {
+        guest: "machine".into(),
+        entry: "main".into(),
+        modules: [("main".into(), module)].into(),
+        about: None,
+    })
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

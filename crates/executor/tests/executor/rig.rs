@@ -120,6 +120,8 @@ impl Rig {
             id: Some(id.parse().unwrap()),
             tool: "main".into(),
             photon: None,
+            instance: None,
+            parent: None,
             method: None,
             params: Json::parse("{}".into()).unwrap(),
             code: code(script),

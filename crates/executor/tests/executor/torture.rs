@@ -87,6 +87,8 @@ fn attempt(
                 id: Some(id.clone()),
                 tool: "main".into(),
                 photon: None,
+                instance: None,
+                parent: None,
                 method: None,
                 params: Json::parse("{}".into()).unwrap(),
                 code: code(script),

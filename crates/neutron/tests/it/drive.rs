@@ -39,6 +39,7 @@ pub fn start(world: &World) -> Wake {
         params: neutron::params(&["one".into(), "two".into()]),
         seed: SEED,
         run: "run".into(),
+        instance: None,
         now: world.now,
     }
 }

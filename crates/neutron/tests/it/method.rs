@@ -9,7 +9,7 @@ use crate::port::World;
 
 fn wake(method: &str, params: &Tree, world: &World) -> Wake {
     let (method, params) = (Some(method.to_owned()), params.clone().into());
-    Wake::Start { method, params, seed: SEED, run: "run".into(), now: world.now }
+    Wake::Start { method, params, seed: SEED, run: "run".into(), instance: None, now: world.now }
 }
 
 fn params() -> Tree {

@@ -160,7 +160,7 @@ fn secrets_do_not_repeat_in_a_new_run() {
     let code = neutron::resume(world.file("/here/c").unwrap(), "c.snap").unwrap();
     let mut there = World::new();
     let run::Wake::Start { method, params, run, now, .. } = drive::start(&there) else { panic!() };
-    let wake = run::Wake::Start { method, params, run, now, seed: run::Seed([8; 32]) };
+    let wake = run::Wake::Start { method, params, run, instance: None, now, seed: run::Seed([8; 32]) };
     drive::load(&std::sync::Arc::new(code)).turn(wake, &mut there).unwrap();
     assert_ne!(there.out, world.out);
 }

@@ -88,7 +88,12 @@ mod tests {
         let map = r#"{"version":3,"sources":["a.ts"],"names":[],"mappings":"IAEM"}"#;
         let module =
             Module { source: String::new(), original: None, imports: Default::default(), map: Some(map.into()) };
-        let code = Code { guest: "typescript".into(), entry: "a".into(), modules: [("a".to_string(), module)].into() };
+        let code = Code {
+            guest: "typescript".into(),
+            entry: "a".into(),
+            modules: [("a".to_string(), module)].into(),
+            about: None,
+        };
         let mut places = Places::new(Arc::new(code));
         let place = |file: &str, line, column| Place { file: file.into(), line, column };
         assert_eq!(places.map(place("a", 1, 9)), place("a", 3, 7));

@@ -39,6 +39,7 @@ pub fn modules(entry: &str, list: &[Source]) -> Arc<Code> {
         guest: "typescript".into(),
         entry: entry.into(),
         modules: list.iter().map(|(name, source, imports)| (name.to_string(), module(source, imports))).collect(),
+        about: None,
     })
 }
 
@@ -94,7 +95,14 @@ pub fn on_stack<R: Send>(test: impl FnOnce() -> R + Send) -> R {
 }
 
 pub fn start(params: Value) -> Wake {
-    Wake::Start { method: None, params: params.into(), seed: Seed([7; 32]), run: "run_1".into(), now: START }
+    Wake::Start {
+        method: None,
+        params: params.into(),
+        seed: Seed([7; 32]),
+        run: "run_1".into(),
+        instance: None,
+        now: START,
+    }
 }
 
 /// The answer to an effect: its number for a call, nothing for the rest.

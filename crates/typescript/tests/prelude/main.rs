@@ -46,6 +46,7 @@ fn run(entry: &str, source: &str, host: &mut Host) -> Result<TurnEnd, Stop> {
             params: params.into(),
             seed: Seed([7; 32]),
             run: "run_1".into(),
+            instance: None,
             now: START,
         };
         let mut end = program.turn(wake, host)?;

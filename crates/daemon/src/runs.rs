@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use executor::{CallContext, Executor};
+use executor::{CallContext, ExecError, Executor};
 use host::Operations;
 use run::{EffectClass, Failure, Outcome, Payload, RunId, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{report::Error, shapes};
+use crate::shapes;
 
 /// Answers from the executor that drives the asking run.
 #[derive(Default)]
@@ -49,6 +49,7 @@ impl Runs {
                 Err(bad(format!("run {run} cannot delete itself: it would lose what it does next")))
             }
             "runs.delete" => {
+                check_ended(executor, &run).await?;
                 executor.delete(&run).await.map_err(failure)?;
                 Ok(json!({ "runId": run, "deleted": true }))
             }
@@ -57,11 +58,27 @@ impl Runs {
     }
 }
 
-fn failure(error: impl Into<Error>) -> Failure {
-    let error = error.into();
+/// A program may remove what has ended, and nothing that could still go on.
+async fn check_ended(executor: &Executor, run: &RunId) -> Result<(), Failure> {
+    let status = match executor.summary(run).await {
+        Ok(summary) => summary.status(),
+        // A damaged journal is of no use to anybody.
+        Err(ExecError::Corrupt { .. }) => return Ok(()),
+        Err(error) => return Err(failure(error)),
+    };
+    if status.is_final() {
+        return Ok(());
+    }
+    let message = format!(
+        "run {run} is {status}: a program may delete runs that have ended. End it with: quicksave cancel {run}"
+    );
+    Err(Failure::with_code("PermissionDenied", "EPERM", message))
+}
+
+fn failure(error: ExecError) -> Failure {
     let code = match &error {
-        Error::Exec(executor::ExecError::Store(store::StoreError::NotFound(_))) => "ENOENT",
-        Error::Exec(executor::ExecError::Store(store::StoreError::Held { .. })) => "EBUSY",
+        ExecError::Store(store::StoreError::NotFound(_)) => "ENOENT",
+        ExecError::Store(store::StoreError::Held { .. }) => "EBUSY",
         _ => "ERR_RUNS",
     };
     Failure::with_code("Error", code, error.to_string())

@@ -6,6 +6,7 @@ use executor::{ExecError, Executor, Finished, RunInfo};
 use run::{
     Json, Payload, RunId, Status, Summary,
     entry::{Value as Held, Waiting},
+    program::ProgramError,
     status::OpenAsk,
     time::iso,
 };
@@ -13,31 +14,36 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::Owner;
 
-use crate::report::{Error, exit_code};
-
 /// What `run`, `resume`, `answer` and their kin give.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome<'a> {
+    /// The run.
     pub run_id: &'a RunId,
+    /// How it stands.
     pub status: Status,
+    /// What it gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<&'a Json>,
     /// Of a program that gives bytes: in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_bytes: Option<String>,
+    /// Why it failed or was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Cow<'a, str>>,
     /// What the program chose with `sys.exit`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u8>,
+    /// Where it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stack: Option<&'a str>,
+    /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<Vec<Value>>,
 }
 
 impl<'a> Outcome<'a> {
+    /// How driving `run` ended.
     pub fn new(run: &'a RunId, finished: &'a Finished) -> Self {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let mut outcome = Self {
@@ -71,6 +77,11 @@ impl<'a> Outcome<'a> {
     }
 }
 
+/// The exit code that a program chose for itself (`sys.exit`), which is then no failure to report.
+pub fn exit_code(error: &ProgramError) -> Option<u8> {
+    if error.kind == "exit" { error.message.parse().ok() } else { None }
+}
+
 /// The word for an end.
 pub fn status(finished: &Finished) -> Status {
     match finished {
@@ -94,6 +105,7 @@ pub fn waiting_for(waiting: &[Waiting]) -> Vec<Value> {
             Waiting::Signal { name } => json!({ "kind": "signal", "name": name }),
             Waiting::Timer { due } => json!({ "kind": "timer", "due": iso(*due) }),
             Waiting::Call { n, op } => json!({ "kind": "call", "n": n, "op": op }),
+            Waiting::Run { n, run } => json!({ "kind": "run", "n": n, "runId": run }),
         })
         .collect()
 }
@@ -131,6 +143,12 @@ fn listed(info: &RunInfo) -> Value {
     if let Some(photon) = &info.photon {
         shape.insert("photon".into(), photon.as_str().into());
     }
+    if let Some(instance) = &info.instance {
+        shape.insert("instance".into(), instance.as_str().into());
+    }
+    if let Some(parent) = &info.parent {
+        shape.insert("parent".into(), parent.as_str().into());
+    }
     if let Some(error) = &info.error {
         shape.insert("error".into(), error.as_str().into());
     }
@@ -139,13 +157,16 @@ fn listed(info: &RunInfo) -> Value {
 
 /// One run, for people and as JSON.
 pub struct Shown {
+    /// As JSON.
     pub shape: Value,
+    /// What the journal says.
     pub summary: Summary,
+    /// Who drives it.
     pub driver: Option<Owner>,
 }
 
 /// Seed 000's `get_run`, and what else is known of the run.
-pub async fn show(executor: &Executor, run: &RunId) -> Result<Shown, Error> {
+pub async fn show(executor: &Executor, run: &RunId) -> Result<Shown, ExecError> {
     let summary = executor.summary(run).await?;
     let driver = executor.owner(run).await?;
     let mut shape = Map::new();
@@ -157,6 +178,8 @@ pub async fn show(executor: &Executor, run: &RunId) -> Result<Shown, Error> {
     put("runId", Some(run.as_str().into()));
     put("tool", Some(summary.tool.as_str().into()));
     put("photon", summary.photon.clone().map(Value::from));
+    put("instance", summary.instance.clone().map(Value::from));
+    put("parent", summary.parent.as_ref().map(|parent| parent.as_str().into()));
     put("method", summary.origin.as_ref().and_then(|origin| origin.method.clone()).map(Value::from));
     put("params", value(executor, run, summary.params.as_ref()).await?);
     put("startedAt", Some(iso(summary.started_at).into()));
@@ -201,13 +224,13 @@ fn effects(summary: &Summary) -> Map<String, Value> {
     counts.map(|(kind, count)| (kind.clone(), (*count).into())).collect()
 }
 
-async fn value(executor: &Executor, run: &RunId, value: Option<&Held>) -> Result<Option<Value>, Error> {
+async fn value(executor: &Executor, run: &RunId, value: Option<&Held>) -> Result<Option<Value>, ExecError> {
     let Some(value) = value else { return Ok(None) };
     Ok(Some(fetch(executor, run, value).await?.json.value()))
 }
 
 /// A value, also if it lies beside the journal (`docs/format.md`).
-pub async fn fetch(executor: &Executor, run: &RunId, value: &Held) -> Result<Payload, Error> {
+pub async fn fetch(executor: &Executor, run: &RunId, value: &Held) -> Result<Payload, ExecError> {
     let at = match value {
         Held::Inline(payload) => return Ok(payload.clone()),
         Held::Beside(at) => at,
@@ -215,5 +238,5 @@ pub async fn fetch(executor: &Executor, run: &RunId, value: &Held) -> Result<Pay
     let key = format!("runs/{run}/value/{}", at.hash);
     let blob = executor.parts().keep.load(&key).await?.filter(|blob| run::Hash::of(blob) == at.hash);
     let payload = blob.and_then(|blob| Payload::from_blob(&blob));
-    Ok(payload.ok_or_else(|| ExecError::Missing { run: run.clone(), what: "a value", key })?)
+    payload.ok_or_else(|| ExecError::Missing { run: run.clone(), what: "a value", key })
 }

@@ -1,0 +1,275 @@
+//! Calls of photons' methods. One call is one durable run.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bundler::tools::{self, FieldError, Tool, Visibility};
+use bundler::{BundleError, OsFiles};
+use executor::{ExecError, Finished, NewRun, Retry};
+use run::{Failure, RunId};
+use serde_json::{Map, Value};
+
+use crate::catalog::{self, Broken, Catalog, Entry, Unknown};
+use crate::supervisor::{Ended, Running, Supervisor};
+
+/// Which method is called, with what.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    /// The photon's name.
+    pub photon: String,
+    /// The method; may be absent where there is one, or one called `run` or `main`.
+    pub method: Option<String>,
+    /// The instance, which has a state of its own; `default` if absent.
+    pub instance: Option<String>,
+    /// The arguments by name.
+    pub args: Map<String, Value>,
+    /// Arguments as texts of a command line; the schema decides what they are. They go before `args`.
+    pub texts: Vec<(String, String)>,
+    /// The run's id; made from the time if absent.
+    pub id: Option<RunId>,
+    /// The run that calls.
+    pub parent: Option<RunId>,
+    /// Whether methods with `@internal` may be called: schedules and webhooks may.
+    pub internal: bool,
+}
+
+/// A call whose arguments are good, with its code pinned.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The photon.
+    pub entry: Arc<Entry>,
+    /// The method: what its docblock asks for is in its `tags`.
+    pub tool: Tool,
+    /// The run that it will be.
+    pub new: NewRun,
+}
+
+/// Why a call cannot be made. Nothing has run.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// There is no such photon.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// The photon cannot be used.
+    #[error("the photon {name} cannot be used: {cause}")]
+    Broken {
+        /// The photon.
+        name: String,
+        /// Why.
+        cause: Broken,
+    },
+    /// The photon has no such method, or several and none was named.
+    #[error("{what}")]
+    Method {
+        /// What is wrong, and which methods there are.
+        what: String,
+        /// The methods.
+        methods: Vec<String>,
+    },
+    /// The arguments do not fit; what each is wrong about.
+    #[error("{photon}.{method}: {}", .errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Arguments {
+        /// The photon.
+        photon: String,
+        /// The method.
+        method: String,
+        /// One for each wrong value.
+        errors: Vec<FieldError>,
+    },
+    /// A name that no instance may have.
+    #[error(
+        "{0:?} cannot name an instance: 1 to 64 letters, digits, '_' and '-' are expected, and not 'backups' or 'memory'"
+    )]
+    Instance(String),
+    /// Packages that `@dependencies` names are not there.
+    #[error("the photon {photon} needs packages that are not installed: {}; install them with: npm install --prefix {} {}",
+        packages.join(", "), folder.display(), wanted.join(" "))]
+    NotInstalled {
+        /// The photon.
+        photon: String,
+        /// The packages.
+        packages: Vec<String>,
+        /// Where they are looked for first.
+        folder: PathBuf,
+        /// With their versions, as npm takes them.
+        wanted: Vec<String>,
+    },
+    /// The code cannot be pinned.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The run cannot be started or taken up.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+}
+
+/// Calls methods of photons as runs. Cheap to clone.
+#[derive(Clone)]
+pub struct Calls {
+    catalog: Arc<Catalog>,
+    supervisor: Supervisor,
+}
+
+impl Calls {
+    /// Calls what is in `catalog`, driven by `supervisor`.
+    pub fn new(catalog: Arc<Catalog>, supervisor: Supervisor) -> Self {
+        Self { catalog, supervisor }
+    }
+
+    /// What there is to call.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// What drives the runs.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// Checks a call and pins its code, without starting it.
+    pub async fn prepare(&self, call: Call) -> Result<Prepared, CallError> {
+        let catalog = self.catalog.clone();
+        let prepared = tokio::task::spawn_blocking(move || prepare(catalog.find(&call.photon)?, call));
+        prepared.await.unwrap_or_else(|e| Err(ExecError::Guest(run::GuestError::Engine(e.to_string())).into()))
+    }
+
+    /// Starts a call.
+    pub async fn start(&self, call: Call) -> Result<Running, CallError> {
+        let prepared = self.prepare(call).await?;
+        Ok(self.supervisor.start(prepared.new).await?)
+    }
+
+    /// Starts a call whose run has a name of its own, or goes on with it, or gives how it has ended, if it was started
+    /// before.
+    pub async fn start_once(&self, id: &RunId, call: Call) -> Result<Result<Running, Finished>, CallError> {
+        match self.supervisor.resume(id, "resume", Retry::No).await {
+            Ok(known) => return Ok(known),
+            Err(ExecError::Store(store::StoreError::NotFound(_))) => {}
+            // Killed between making its journal and writing to it: nothing of it has run.
+            Err(ExecError::State { .. }) => self.supervisor.executor().delete(id).await?,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Ok(self.start(Call { id: Some(id.clone()), ..call }).await?))
+    }
+
+    /// Calls, and waits until the run has ended, waits for something, or was left.
+    pub async fn call(&self, call: Call) -> Result<(RunId, Ended), CallError> {
+        let running = self.start(call).await?;
+        Ok((running.run.clone(), running.ended().await))
+    }
+}
+
+/// Checks a call of a method of `entry` and pins its code. Reads files.
+pub fn prepare(entry: Arc<Entry>, call: Call) -> Result<Prepared, CallError> {
+    let photon = match entry.photon() {
+        Ok(photon) => photon,
+        Err(cause) => return Err(CallError::Broken { name: entry.name.clone(), cause: cause.clone() }),
+    };
+    let tool = choose(&entry, call.method.as_deref(), call.internal)?.clone();
+    let instance = call.instance.filter(|name| name != "default");
+    if let Some(name) = &instance
+        && (!catalog::good_name(name) || matches!(name.as_str(), "backups" | "memory"))
+    {
+        return Err(CallError::Instance(name.chars().take(200).collect()));
+    }
+    let wrong = |errors: Vec<FieldError>| CallError::Arguments {
+        photon: entry.name.clone(),
+        method: tool.name.clone(),
+        errors,
+    };
+    let mut args = call.args;
+    for (name, text) in call.texts {
+        let value = tools::coerce(&tool.input_schema, &name, &text);
+        args.insert(name, value);
+    }
+    let unknown = tools::unknown(&tool, &args);
+    if !unknown.is_empty() {
+        return Err(wrong(unknown));
+    }
+    let args = tools::arguments(&tool, &args).map_err(wrong)?;
+    let path = std::path::absolute(&entry.file).unwrap_or_else(|_| PathBuf::from(&entry.file));
+    let mut code = bundler::bundle(&OsFiles, &path).map_err(|error| not_installed(&entry, &path, error))?;
+    code.about = Some(tools::about(photon));
+    let new = NewRun {
+        id: call.id,
+        tool: tool.name.clone(),
+        photon: Some(entry.name.clone()),
+        instance,
+        parent: call.parent,
+        method: Some(tool.name.clone()),
+        params: Value::Object(args).into(),
+        code: Arc::new(code),
+    };
+    Ok(Prepared { tool, new, entry })
+}
+
+/// What `@dependencies` names and is not there, if that is why the code cannot be pinned.
+fn not_installed(entry: &Entry, path: &Path, error: BundleError) -> CallError {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let Some(folder) = path.parent().filter(|_| matches!(error, BundleError::Import { .. })) else {
+        return error.into();
+    };
+    let installed = |name: &str| folder.ancestors().any(|above| above.join("node_modules").join(name).is_dir());
+    let needed = entry.photon.iter().flat_map(|photon| &photon.header.dependencies);
+    let missing: Vec<_> = needed.filter(|package| !installed(&package.name)).collect();
+    if missing.is_empty() {
+        return error.into();
+    }
+    let names = missing.iter().map(|package| package.name.clone()).collect();
+    let wanted = missing.iter().map(|package| match package.source.as_str() {
+        "" => package.name.clone(),
+        version => format!("{}@{version}", package.name),
+    });
+    CallError::NotInstalled {
+        photon: entry.name.clone(),
+        packages: names,
+        folder: folder.to_owned(),
+        wanted: wanted.collect(),
+    }
+}
+
+/// The method that is meant.
+fn choose<'a>(entry: &'a Entry, method: Option<&str>, internal: bool) -> Result<&'a Tool, CallError> {
+    let callable = |tool: &&Tool| internal || tool.visibility == Visibility::Public;
+    let tools: Vec<&Tool> = entry.methods().filter(callable).collect();
+    let methods: Vec<String> = tools.iter().map(|tool| tool.name.clone()).collect();
+    let refuse = |what: String| {
+        let what = match methods.as_slice() {
+            [] => format!("{what}; it has none"),
+            some => format!("{what}; there are {}", some.join(", ")),
+        };
+        Err(CallError::Method { what, methods: methods.clone() })
+    };
+    match method {
+        Some(name) => match tools.iter().find(|tool| tool.name == name) {
+            Some(tool) => Ok(tool),
+            None if entry.methods().any(|tool| tool.name == name) => {
+                refuse(format!("the method {name:?} of {} is internal: schedules and webhooks call it", entry.name))
+            }
+            None => {
+                let near = tools::nearest(name, methods.iter().map(String::as_str));
+                let near = near.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+                refuse(format!("{} has no method {:?}{near}", entry.name, name.chars().take(200).collect::<String>()))
+            }
+        },
+        None if tools.len() == 1 => Ok(tools[0]),
+        None => match ["run", "main"].iter().find_map(|usual| tools.iter().find(|tool| tool.name == *usual)) {
+            Some(tool) => Ok(tool),
+            None => refuse(format!("which method of {} is meant?", entry.name)),
+        },
+    }
+}
+
+impl From<&CallError> for Failure {
+    fn from(error: &CallError) -> Self {
+        let (name, code) = match error {
+            CallError::Unknown(_) => ("Error", "ERR_UNKNOWN_PHOTON"),
+            CallError::Broken { .. } | CallError::Bundle(_) | CallError::NotInstalled { .. } => {
+                ("Error", "ERR_BROKEN_PHOTON")
+            }
+            CallError::Method { .. } => ("TypeError", "ERR_UNKNOWN_TOOL"),
+            CallError::Arguments { .. } | CallError::Instance(_) => ("TypeError", "ERR_INVALID_ARG_VALUE"),
+            CallError::Exec(_) => ("Error", "ERR_RUNS"),
+        };
+        Failure::with_code(name, code, error.to_string())
+    }
+}
