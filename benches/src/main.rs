@@ -51,6 +51,9 @@ struct Args {
     /// Holds so many waiting runs and prints the memory of this process: a row's own process.
     #[arg(long, hide = true)]
     waiting: Option<u64>,
+    /// Serves S3 until standard input ends, and says the port: a row's other process.
+    #[arg(long, hide = true)]
+    serve_s3: bool,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,9 @@ fn at(what: &Path) -> impl FnOnce(std::io::Error) -> String {
 }
 
 fn bench(args: &Args) -> Result<(), String> {
+    if args.serve_s3 {
+        return ours::serve_s3();
+    }
     let folder = args.folder.canonicalize().map_err(at(&args.folder))?;
     fs::create_dir_all(&args.scratch).map_err(at(&args.scratch))?;
     let parent = args.scratch.canonicalize().map_err(at(&args.scratch))?;

@@ -6,12 +6,11 @@ mod flows;
 mod guest;
 mod library;
 mod neutron;
-mod servers;
 mod stores;
 mod workflow;
 
 pub use library::wait_here;
-pub use stores::{BackEnd, state};
+pub use stores::{BackEnd, serve_s3, state};
 
 use std::{
     cell::OnceCell,

@@ -312,9 +312,9 @@ pub const ROWS: &[Row] = &[
     server("stores.redis.1000", "save + load of 1 KB, Redis"),
     server("stores.redis.200000", "save + load of 200 KB, Redis"),
     server("stores.redis.19000000", "save + load of 19 MB, Redis"),
-    server("stores.s3.1000", "save + load of 1 KB, S3"),
-    server("stores.s3.200000", "save + load of 200 KB, S3"),
-    server("stores.s3.19000000", "save + load of 19 MB, S3"),
+    s3("stores.s3.1000", "save + load of 1 KB, S3 (the tests' service: s3s, in memory, a process of its own)"),
+    s3("stores.s3.200000", "save + load of 200 KB, S3 (the tests' service: s3s, in memory, a process of its own)"),
+    s3("stores.s3.19000000", "save + load of 19 MB, S3 (the tests' service: s3s, in memory, a process of its own)"),
     Row {
         id: "events.deliver.p50",
         what: "event, published to heard, through the process of the server, p50",
@@ -370,6 +370,11 @@ const fn json(id: &'static str, what: &'static str, fsync: &'static str, aims: &
 
 const fn server(id: &'static str, what: &'static str) -> Row {
     Row { id, what, fsync: SYNC_SAVE, peers: &[], aims: &[] }
+}
+
+/// A service that keeps objects in its memory: the cost of the protocol, and of no disk.
+const fn s3(id: &'static str, what: &'static str) -> Row {
+    Row { fsync: NO_SYNC, ..server(id, what) }
 }
 
 const fn neutron(id: &'static str, what: &'static str, aims: &'static [Aim]) -> Row {

@@ -13,8 +13,9 @@ const QUESTION = "What's a book about a labyrinth?";
 
 interface Options {
   query?: string;
-  /** Ask the real services. */
+  /** Ask the real services, or a server at this address that speaks for them. */
   online?: boolean;
+  services?: string;
   /** An endpoint in OpenAI's manner, and its model; a stub writes otherwise. */
   writer?: string;
   model?: string;
@@ -22,9 +23,9 @@ interface Options {
   folder?: string;
 }
 
-function dispatcher({ online = false, writer, model = 'gpt-4o-mini' }: Options, composing: (attempt: number) => void = () => {}) {
+function dispatcher({ services: at, online = at !== undefined, writer, model = 'gpt-4o-mini' }: Options, composing: (attempt: number) => void = () => {}) {
   const services: Services = {
-    online,
+    online: online ? { at } : null,
     composing,
     writer: writer === undefined ? stub() : endpoint({ url: writer, model, key: process.env['OPENAI_API_KEY'] }),
   };

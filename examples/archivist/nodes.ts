@@ -1,11 +1,12 @@
 // What the archivist does, one node for each step.
 import type { NodeContext, NodeInterface } from '@noocodex/dagonizer/contracts';
-import { SCOUTS, type Scout, send } from './scouts.ts';
+import { type Online, SCOUTS, type Scout, send } from './scouts.ts';
 import type { ArchivistIntent, ArchivistState, Candidate } from './state.ts';
 import type { Writer } from './writer.ts';
 
 export interface Services {
-  online: boolean;
+  /** Null: the recorded responses. */
+  online: Online | null;
   writer: Writer;
   /** Called when a draft is begun: the visitor may leave then. */
   composing(attempt: number): void;

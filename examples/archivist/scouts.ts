@@ -1,4 +1,4 @@
-// Four scouts look for books: recorded responses, or the services themselves.
+// Four scouts look for books: recorded responses, the services themselves, or another server that speaks for them.
 import recorded from './recorded.json';
 import type { Book } from './state.ts';
 
@@ -8,14 +8,21 @@ export type Scout = (typeof SCOUTS)[number];
 /** How often each scout was sent in this process. */
 export const sent: Record<string, number> = {};
 
-export async function send(scout: Scout, terms: readonly string[], online: boolean, signal: AbortSignal): Promise<Book[]> {
-  sent[scout] = (sent[scout] ?? 0) + 1;
-  return online ? READ[scout](terms, signal) : structuredClone(recorded[scout]);
+/** Where books are looked for; `at` is the address of a server that has each service below its host's name. */
+export interface Online {
+  at?: string | undefined;
 }
 
-async function get(url: URL, signal: AbortSignal): Promise<any> {
+export async function send(scout: Scout, terms: readonly string[], online: Online | null, signal: AbortSignal): Promise<Book[]> {
+  sent[scout] = (sent[scout] ?? 0) + 1;
+  if (online === null) return structuredClone(recorded[scout]);
+  return READ[scout](terms, (service) => get(service, online, signal));
+}
+
+async function get(service: URL, { at }: Online, signal: AbortSignal): Promise<any> {
+  const url = at === undefined ? service : new URL(`${at}/${service.host}${service.pathname}${service.search}`);
   const response = await fetch(url, { signal, headers: { accept: 'application/json', 'user-agent': 'archivist-example' } });
-  if (!response.ok) throw new Error(`${url.host} answered ${response.status}`);
+  if (!response.ok) throw new Error(`${service.host} answered ${response.status}`);
   return response.json();
 }
 
@@ -33,18 +40,18 @@ const ofOpenLibrary = (doc: any): Book => ({
   link: `https://openlibrary.org${doc.key}`,
 });
 
-const READ: Record<Scout, (terms: readonly string[], signal: AbortSignal) => Promise<Book[]>> = {
-  'openlibrary-search': async (terms, signal) => {
-    const found = await get(address('https://openlibrary.org/search.json', { q: terms.join(' '), limit: '5' }), signal);
+const READ: Record<Scout, (terms: readonly string[], get: (service: URL) => Promise<any>) => Promise<Book[]>> = {
+  'openlibrary-search': async (terms, get) => {
+    const found = await get(address('https://openlibrary.org/search.json', { q: terms.join(' '), limit: '5' }));
     return found.docs.map(ofOpenLibrary);
   },
-  'openlibrary-subject': async (terms, signal) => {
+  'openlibrary-subject': async (terms, get) => {
     const subject = encodeURIComponent((terms[0] ?? 'books').replace(/ /g, '_'));
-    const found = await get(address(`https://openlibrary.org/subjects/${subject}.json`, { limit: '5' }), signal);
+    const found = await get(address(`https://openlibrary.org/subjects/${subject}.json`, { limit: '5' }));
     return (found.works ?? []).map(ofOpenLibrary);
   },
-  'google-books': async (terms, signal) => {
-    const found = await get(address('https://www.googleapis.com/books/v1/volumes', { q: terms.join(' '), maxResults: '5' }), signal);
+  'google-books': async (terms, get) => {
+    const found = await get(address('https://www.googleapis.com/books/v1/volumes', { q: terms.join(' '), maxResults: '5' }));
     return (found.items ?? []).map(({ volumeInfo: info }: any) => ({
       title: String(info.title),
       authors: info.authors ?? [],
@@ -53,9 +60,9 @@ const READ: Record<Scout, (terms: readonly string[], signal: AbortSignal) => Pro
       link: String(info.infoLink ?? ''),
     }));
   },
-  wikipedia: async (terms, signal) => {
+  wikipedia: async (terms, get) => {
     const query = { action: 'query', list: 'search', srsearch: `${terms.join(' ')} novel`, srlimit: '5', format: 'json' };
-    const found = await get(address('https://en.wikipedia.org/w/api.php', query), signal);
+    const found = await get(address('https://en.wikipedia.org/w/api.php', query));
     return (found.query?.search ?? []).map((page: any) => ({
       title: String(page.title),
       authors: [],

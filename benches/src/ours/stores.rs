@@ -1,14 +1,22 @@
 //! Rows on checkpoint stores: what a save and a load cost.
 
-use std::{any::Any, path::Path, sync::Arc, thread, time::Instant};
+use std::{
+    any::Any,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    thread,
+    time::Instant,
+};
 
 use bytes::Bytes;
 use serde_json::json;
-use store::{CheckpointStore, StoreUrl, file::Durability};
-use store_tests::servers::{Postgres, PostgresSetup};
+use store::{CheckpointStore, StoreUrl, file::Durability, s3::S3Store};
+use store_tests::servers::{DURABLE, Postgres, PostgresSetup, RedisServer, S3Server};
 use tokio::runtime::Runtime;
 
-use super::{library, servers::Redis};
+use super::library;
 use crate::measure::{Measure, median};
 
 /// Names the bucket of a service that is there already.
@@ -31,16 +39,21 @@ impl BackEnd {
             "file" => (format!("file:{}", folder.display()), Box::new(())),
             "sqlite" => (format!("sqlite:{}", folder.display()), Box::new(())),
             "postgres" => {
-                let server = postgres()?;
+                let setup = PostgresSetup { fsync: true, ..PostgresSetup::default() };
+                let server = started(move || Postgres::start(setup))?;
                 (server.url(), Box::new(server))
             }
             "redis" => {
-                let server = Redis::start(&folder)?;
-                (server.url(), Box::new(server))
+                let server = started(|| RedisServer::start(DURABLE))?;
+                (format!("redis://127.0.0.1:{}", server.port()), Box::new(server))
             }
             "s3" => match std::env::var(S3_ADDRESS) {
                 Ok(url) => (url, Box::new(())),
-                Err(_) => return Err(format!("no service is known; name a bucket in {S3_ADDRESS} (s3://BUCKET/…)")),
+                Err(_) => {
+                    let service = S3Process::start()?;
+                    let store = S3Store::open(S3Server::options_by(service.port)).map_err(|e| e.to_string())?;
+                    return Ok(Self { store: Arc::new(store), io: library::runtime()?, _server: Box::new(service) });
+                }
             },
             other => return Err(format!("there is no back-end {other}")),
         };
@@ -80,13 +93,48 @@ impl BackEnd {
     }
 }
 
-/// A server that syncs. The panic of one that is not installed is an error here.
-fn postgres() -> Result<Postgres, String> {
-    let started = thread::spawn(|| Postgres::start(PostgresSetup { fsync: true, ..PostgresSetup::default() })).join();
-    started.map_err(|panic| {
+/// A server. The panic of one that is not installed is an error here.
+fn started<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    thread::spawn(start).join().map_err(|panic| {
         let said = panic.downcast_ref::<String>().cloned();
         said.or_else(|| panic.downcast_ref::<&str>().map(|&said| said.into())).unwrap_or("it did not start".into())
     })
+}
+
+/// The S3 service of the stores' tests in a process of its own (`bench --serve-s3`), so that it takes no part of ours.
+struct S3Process {
+    port: u16,
+    child: Child,
+}
+
+impl S3Process {
+    fn start() -> Result<Self, String> {
+        let failed = |e: std::io::Error| format!("the S3 service could not be started: {e}");
+        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        command.arg("--serve-s3").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(failed)?;
+        let mut line = String::new();
+        if let Some(said) = child.stdout.take() {
+            BufReader::new(said).read_line(&mut line).map_err(failed)?;
+        }
+        let port = line.trim().parse().map_err(|_| format!("the S3 service said {line:?} and no port"))?;
+        Ok(Self { port, child })
+    }
+}
+
+impl Drop for S3Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Serves S3 until standard input ends, which it does with whoever started this; says the port on standard output.
+pub fn serve_s3() -> Result<(), String> {
+    let server = S3Server::start();
+    println!("{}", server.port());
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).map_err(|e| e.to_string())?;
+    Ok(())
 }
 
 /// A state as JSON text of about `size` bytes, the same each time: records of a number, two texts and a list.

@@ -204,7 +204,7 @@ impl Globals {
                 && let Ok(url) = text.parse::<store::StoreUrl>()
             {
                 // Not the text itself, which may hold a password.
-                add(flag, Some(&url.to_string()));
+                add(flag, Some(&url.again()));
             }
         }
         for folder in &self.photons {

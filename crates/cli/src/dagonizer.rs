@@ -8,8 +8,8 @@ use std::{
 };
 
 use dag::{
-    Compiled, Dag, Problem, Problems, Registry, StepError,
-    wire::{self, WireError},
+    Compiled, Dag, Problem, Problems, Registry, StepError, render,
+    wire::{self, Stepped, WireError},
 };
 use run::{Failure, Hash};
 use serde::Deserialize;
@@ -39,6 +39,12 @@ struct Check {
 }
 
 #[derive(Deserialize)]
+struct Draw {
+    document: Value,
+    format: String,
+}
+
+#[derive(Deserialize)]
 struct Compile {
     name: String,
     documents: Vec<Value>,
@@ -47,10 +53,13 @@ struct Compile {
 impl PureFunctions for Dispatcher {
     fn call(&self, op: &str, json: &str, bytes: &[u8]) -> Option<Result<Answer, Failure>> {
         Some(match op {
+            "dag.advance" => self.advance(json, bytes),
+            // Of programs whose library is older than `dag.advance`.
             "dag.step" => self.step(json, bytes),
             "dag.new" => self.fresh(json, bytes),
             "dag.look" => self.look(json, bytes),
             "dag.check" => check(json),
+            "dag.draw" => draw(json),
             "dag.compile" => self.compile(json),
             _ => return None,
         })
@@ -102,18 +111,36 @@ impl Dispatcher {
         let dag = self.find(handle)?;
         let (state, events) = split(bytes).ok_or_else(|| failed(&WireError::Event))?;
         let stepped = wire::step(&dag, state, events).map_err(|e| failed(&e))?;
-        let len = stepped.state.len();
-        let mut out = Vec::with_capacity(8 + len + stepped.actions.len());
-        out.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
-        out.extend_from_slice(&stepped.state);
-        out.resize(4 + len.next_multiple_of(4), 0);
-        out.extend_from_slice(&stepped.actions);
-        Ok(given(out))
+        Ok(given(stepped_bytes(stepped)))
+    }
+
+    /// Bytes, in words of 32 bits, little endian: the length of the state in bytes, how many bytes of events are known
+    /// already, how many events to look ahead, 0; then the state, up to a multiple of four, and the events. A state of 8
+    /// bytes is the seed of one that has not begun. Gives what `step` gives.
+    fn advance(&self, handle: &str, bytes: &[u8]) -> Result<Answer, Failure> {
+        let dag = self.find(handle)?;
+        let (head, rest) = bytes.split_first_chunk::<16>().ok_or_else(|| failed(&WireError::Event))?;
+        let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let (len, known) = (word(0) as usize, word(4) as usize);
+        let cut = rest.split_at_checked(len.next_multiple_of(4)).ok_or_else(|| failed(&WireError::Event))?;
+        let (state, events) = (&cut.0[..len], cut.1);
+        let stepped = wire::advance(&dag, state, events, known, word(8)).map_err(|e| failed(&e))?;
+        Ok(given(stepped_bytes(stepped)))
     }
 
     fn look(&self, handle: &str, state: &[u8]) -> Result<Answer, Failure> {
         answer(&wire::look(&*self.find(handle)?, state).map_err(|e| failed(&e))?)
     }
+}
+
+fn stepped_bytes(stepped: Stepped) -> Vec<u8> {
+    let len = stepped.state.len();
+    let mut out = Vec::with_capacity(8 + len + stepped.actions.len());
+    out.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(&stepped.state);
+    out.resize(4 + len.next_multiple_of(4), 0);
+    out.extend_from_slice(&stepped.actions);
+    out
 }
 
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -128,6 +155,22 @@ fn check(request: &str) -> Result<Answer, Failure> {
         Err(Problems(problems)) => (problems, Vec::new()),
     };
     answer(&json!({ "problems": list(&problems), "warnings": list(&warnings) }))
+}
+
+fn draw(request: &str) -> Result<Answer, Failure> {
+    let Draw { document, format } = read("dag.draw", request)?;
+    let invalid = |problems: Problems| {
+        let lines: Vec<_> = problems.0.iter().map(Problem::to_string).collect();
+        Failure::new("ValidationError", format!("the document is not valid: {}", lines.join("; ")))
+    };
+    let dag = Dag::from_json(&document).map_err(invalid)?.dag;
+    answer(&match format.as_str() {
+        "mermaid" => render::mermaid(&dag).into(),
+        "svg" => render::svg(&dag).into(),
+        "cytoscape" => render::cytoscape(&dag),
+        "json-ld" => render::json_ld(&dag),
+        other => return Err(Failure::new("ValidationError", format!("there is no drawing in the format {other:?}"))),
+    })
 }
 
 fn list(problems: &[Problem]) -> Vec<Value> {

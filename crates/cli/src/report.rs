@@ -283,6 +283,10 @@ fn guest(error: &GuestError) -> (u8, Option<String>) {
 fn system(error: &io::Error) -> Option<String> {
     use io::ErrorKind::*;
     Some(match error.kind() {
+        // What the system refuses has a number; the rest is a server's word.
+        PermissionDenied if error.raw_os_error().is_none() => {
+            "look at the user and the password of the store's address, and at what the server lets them do".into()
+        }
         PermissionDenied | ReadOnlyFilesystem => {
             "choose a folder that you may write to with --home, or change its permissions".into()
         }

@@ -20,6 +20,7 @@
 //!   7 NodeEnd   5: port            8 Merge            9 Enter (flow)
 //!  10 Leave (flow)  5: 1 if completed                11 FlowEnd (flow)  5: end
 //!  12 Finished  5: end (0 completed, 1 failed, 2 cancelled, 3 timed out)                             13 Forget
+//!  14 Foreseen  5: port  6: how many words of actions follow, if the event Finished of this call and port is next
 //! ```
 
 use serde_json::{Value, json};
@@ -64,20 +65,92 @@ pub fn new_state(dag: &Compiled, seed: u64, history: bool) -> Vec<u8> {
 
 /// Takes one or several events, one behind the other.
 pub fn step(dag: &Compiled, state: &[u8], events: &[u8]) -> Result<Stepped, WireError> {
-    let mut machine = Machine::load(dag, state)?;
-    let (mut out, mut taken, mut rest) = (Vec::new(), false, events);
+    let (mut machine, mut out, mut actions) = (Machine::load(dag, state)?, Vec::new(), Vec::new());
+    let taken = take(dag, &mut machine, events, &mut out)?;
+    put(&out, &mut actions);
+    Ok(Stepped { state: machine.save(), actions, taken })
+}
+
+/// The most events that [`advance`] looks ahead.
+const AHEAD: u32 = 64;
+
+/// As [`step`], and then looks up to `ahead` events ahead, so that a caller whose nodes end as they mostly do need not
+/// ask for each of them. What is foreseen stands behind the actions, as `Foreseen` with the actions of that event; it is
+/// not in the state. The first `known` bytes of `events` were foreseen and are done: their actions are left out. A state
+/// of 8 bytes is the seed of a flow that has not begun and keeps no history.
+pub fn advance(dag: &Compiled, state: &[u8], events: &[u8], known: usize, ahead: u32) -> Result<Stepped, WireError> {
+    let (before, events) = events.split_at_checked(known).ok_or(WireError::Event)?;
+    let mut machine = match <[u8; 8]>::try_from(state) {
+        Ok(seed) => Machine::new(dag, u64::from_le_bytes(seed)).without_history(),
+        Err(_) => Machine::load(dag, state)?,
+    };
+    let (mut out, mut actions) = (Vec::new(), Vec::new());
+    take(dag, &mut machine, before, &mut out)?;
+    out.clear();
+    let taken = take(dag, &mut machine, events, &mut out)?;
+    put(&out, &mut actions);
+    let state = machine.save();
+    look_ahead(dag, &mut machine, ahead.min(AHEAD), &mut actions);
+    Ok(Stepped { state, actions, taken })
+}
+
+fn take(dag: &Compiled, machine: &mut Machine, events: &[u8], out: &mut Vec<Action>) -> Result<bool, WireError> {
+    let (mut taken, mut rest) = (false, events);
     while !rest.is_empty() {
         let (event, after) = read_event(rest).ok_or(WireError::Event)?;
-        taken |= machine.step(dag, &event, &mut out)?;
+        taken |= machine.step(dag, &event, out)?;
         rest = after;
     }
-    let mut actions = Vec::with_capacity(out.len() * WORDS * 4);
-    for action in &out {
-        for word in words(action) {
-            actions.extend_from_slice(&word.to_le_bytes());
+    Ok(taken)
+}
+
+fn put(actions: &[Action], bytes: &mut Vec<u8>) {
+    bytes.reserve(actions.len() * WORDS * 4);
+    for action in actions {
+        put_words(words(action), bytes);
+    }
+}
+
+fn put_words(words: [u32; WORDS], bytes: &mut Vec<u8>) {
+    for word in words {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+}
+
+/// Only where one node runs and nothing else is out: then it is the next to end, if nobody interferes.
+fn look_ahead(dag: &Compiled, machine: &mut Machine, events: u32, bytes: &mut Vec<u8>) {
+    let mut out = Vec::new();
+    machine.outstanding(dag, &mut out);
+    for _ in 0..events {
+        let Some((call, port)) = next_end(dag, &out) else { return };
+        out.clear();
+        if machine.step(dag, &Event::Finished { call, port }, &mut out) != Ok(true) {
+            return;
+        }
+        let len = (out.len() * WORDS) as u32;
+        let (low, high) = (call.serial as u32, (call.serial >> 32) as u32);
+        put_words([14, call.site, call.item, low, high, port.0.into(), len, 0], bytes);
+        put(&out, bytes);
+    }
+}
+
+/// The only run among actions that start no timer, and its likely port: `success`, or the only one that is wired.
+fn next_end(dag: &Compiled, actions: &[Action]) -> Option<(Call, PortId)> {
+    let mut run = None;
+    for action in actions {
+        match action {
+            Action::Run { call, role: Role::Node, .. } if run.is_none() && call.item == NONE => run = Some(*call),
+            Action::Run { .. } | Action::StartTimer { .. } | Action::Cancel { .. } => return None,
+            _ => {}
         }
     }
-    Ok(Stepped { state: machine.save(), actions, taken })
+    let call = run?;
+    let routes = dag.sites().get(call.site as usize)?.routes();
+    let port = match routes {
+        [(port, _)] => *port,
+        _ => routes.iter().map(|(port, _)| *port).find(|port| *port == PortId::SUCCESS)?,
+    };
+    Some((call, port))
 }
 
 /// What is out, for a caller that has lost it; see [`Machine::outstanding`].

@@ -126,7 +126,7 @@ impl TurnPort<'_> {
                 message: message.clone(),
                 data: data.clone().map(Value::from),
             },
-            Effect::Checkpoint { id, state } => {
+            Effect::Checkpoint { id, state, .. } => {
                 Body::Checkpoint { n: Some(n), id: self.state.checkpoint_id(id.as_ref()), state: state.clone().into() }
             }
             Effect::Ask(ask) => Body::Ask { n: Some(n), id: self.state.ask_id(n, ask.id.as_ref()), ask: ask.clone() },
@@ -250,7 +250,7 @@ impl Port for TurnPort<'_> {
             if matches!(effect, Effect::Checkpoint { .. }) {
                 self.asked.checkpoints.push((n, before, ts));
             }
-            self.asked.sync |= !matches!(effect, Effect::Ask(_));
+            self.asked.sync |= !matches!(effect, Effect::Ask(_) | Effect::Checkpoint { relaxed: true, .. });
         }
         match effect {
             Effect::Emit { ref message, ref data, .. } => {

@@ -173,7 +173,7 @@ impl Context {
     pub async fn checkpoint<S: Serialize>(&self, state: &S) -> Result<(), Error> {
         let state = json("a checkpoint's state", state)?;
         // Its outcome is empty.
-        self.request(Effect::Checkpoint { id: None, state }, None).await.map(drop).map_err(Error::Step)
+        self.request(Effect::Checkpoint { id: None, state, relaxed: false }, None).await.map(drop).map_err(Error::Step)
     }
 
     /// The state of the last checkpoint, if the function goes on from there; `None` at its true beginning.

@@ -23,6 +23,10 @@ pub enum Effect {
         id: Option<String>,
         /// What the program wants to be seen there.
         state: Json,
+        /// It need only be in the journal before the program goes on, and on disk before the world sees anything that
+        /// follows: for places that no person asked for, of work that would be done again just so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        relaxed: bool,
     },
     /// A question to a person. Its result is the checked answer.
     Ask(Ask),

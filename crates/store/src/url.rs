@@ -13,7 +13,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::StoreError;
 
@@ -88,6 +88,28 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// The address without its password, and with our own options put back.
+    fn again(&self, options: &[(&str, Option<String>)]) -> String {
+        let mut url = self.0.clone();
+        // Cannot fail for an address that has a place for a password.
+        let _ = url.set_password(None);
+        let kept = url.query_pairs().filter(|(name, _)| !is_secret(name));
+        let mut pairs: Vec<(String, String)> = kept.map(|(name, value)| (name.into(), value.into())).collect();
+        pairs.extend(options.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?))));
+        url.set_query(None);
+        if !pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(pairs);
+        }
+        url.into()
+    }
+}
+
+/// Whether an option of a server's address is a password.
+fn is_secret(name: &str) -> bool {
+    matches!(name, "password" | "pass" | "pwd" | "sslpassword")
+}
+
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = self.0.clone();
@@ -95,10 +117,9 @@ impl fmt::Display for Secret {
             // Cannot fail where there is a password already.
             let _ = shown.set_password(Some("***"));
         }
-        let secret = |name: &str| matches!(name, "password" | "pass" | "pwd" | "sslpassword");
-        if shown.query_pairs().any(|(name, _)| secret(&name)) {
+        if shown.query_pairs().any(|(name, _)| is_secret(&name)) {
             let pairs: Vec<_> = shown.query_pairs().into_owned().collect();
-            let pairs = pairs.iter().map(|(name, value)| (name, if secret(name) { "***" } else { value.as_str() }));
+            let pairs = pairs.iter().map(|(name, value)| (name, if is_secret(name) { "***" } else { value.as_str() }));
             let pairs: Vec<_> = pairs.map(|(name, value)| (name.clone(), value.to_owned())).collect();
             shown.query_pairs_mut().clear().extend_pairs(pairs);
         }
@@ -262,6 +283,37 @@ fn s3(mut url: Url) -> Result<S3Url, StoreError> {
     Ok(found)
 }
 
+impl StoreUrl {
+    /// The address as somebody may give it again: with all its options, and without a password.
+    pub fn again(&self) -> String {
+        match self {
+            Self::Postgres(url) => {
+                let mode = url.encrypted.map(|on| if on { "require" } else { "disable" }.to_owned());
+                let authorities = url.authorities.as_ref().map(|path| path.to_string_lossy().into_owned());
+                url.server.again(&[
+                    ("sslmode", mode),
+                    ("sslrootcert", authorities),
+                    ("schema", url.schema.clone()),
+                    ("connections", url.connections.map(|n| n.to_string())),
+                    ("lease", url.lease.map(|lease| lease.as_secs().to_string())),
+                ])
+            }
+            Self::Redis(url) => url.server.again(&[("prefix", url.prefix.clone())]),
+            Self::S3(url) => {
+                let mut options = form_urlencoded::Serializer::new(String::new());
+                for (name, value) in [("endpoint", &url.endpoint), ("region", &url.region)] {
+                    if let Some(value) = value {
+                        options.append_pair(name, value);
+                    }
+                }
+                let options = options.finish();
+                format!("{self}{}{options}", if options.is_empty() { "" } else { "?" })
+            }
+            plain => plain.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -353,5 +405,29 @@ mod tests {
             assert!(url.to_string().contains("***"), "{url}");
         }
         assert_eq!(read("postgres://u:hunter2@h:1/d?schema=s").to_string(), "postgres://u:***@h:1/d");
+    }
+
+    #[test]
+    fn an_address_given_again_is_the_same_but_for_its_password() {
+        for (text, again) in [
+            ("postgres://u:hunter2@h:1/d", "postgres://u@h:1/d"),
+            (
+                "postgres://u:hunter2@h/d?application_name=a&sslmode=require&sslrootcert=/ca.pem&schema=s&lease=60",
+                "postgres://u@h/d?application_name=a&sslmode=require&sslrootcert=/ca.pem&schema=s&lease=60",
+            ),
+            ("postgres:///d?user=u&password=hunter2", "postgres:///d?user=u"),
+            ("rediss://u:hunter2@h:1/0?prefix=p", "rediss://u@h:1/0?prefix=p"),
+            (
+                "s3://b/p/?endpoint=http%3A%2F%2F127.0.0.1%3A9000&region=eu",
+                "s3://b/p/?endpoint=http%3A%2F%2F127.0.0.1%3A9000&region=eu",
+            ),
+            ("s3://b/p", "s3://b/p/"),
+            ("file:a b", "file:a b"),
+            ("sqlite:x.db", "sqlite:x.db"),
+        ] {
+            let said = read(text).again();
+            assert!(!said.contains("hunter2"), "{said}");
+            assert!(read(&said) == read(again), "{text}: {said}");
+        }
     }
 }

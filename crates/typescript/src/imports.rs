@@ -158,7 +158,7 @@ fn read_effect(kind: i32, json: &str, bytes: Option<Bytes>) -> Option<Effect> {
         }
         CHECKPOINT => {
             let Checkpoint { id, state } = read(json)?;
-            Effect::Checkpoint { id, state: line(state)? }
+            Effect::Checkpoint { id, state: line(state)?, relaxed: false }
         }
         ASK => {
             let ask: Ask = read(json)?;

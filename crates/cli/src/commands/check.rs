@@ -6,6 +6,7 @@ use ::neutron::{Diagnostic, Severity};
 use serde_json::{Value, json};
 
 use crate::{
+    dags,
     output::{self, error_line},
     report::{Error, exit},
     script, source,
@@ -17,7 +18,7 @@ use crate::{
 /// `{ok, diagnostics: [{file, line, column, severity, message, hint?}]}`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The programs (.nt, .ts, .mts, .cts, .js, .mjs, .cjs)
+    /// The programs (.nt, .ts, .mts, .cts, .js, .mjs, .cjs) and DAG documents (.dag.json)
     #[arg(required = true)]
     file: Vec<PathBuf>,
 }
@@ -40,6 +41,18 @@ pub fn files(files: &[PathBuf], as_json: bool) -> Result<u8, Error> {
                 }
                 found.push(shape(&one));
                 say(as_json, &one.render());
+            }
+        } else if dags::is_document(file) {
+            let (bad, odd) = match dags::pinned(file)? {
+                Ok(pinned) => (Vec::new(), pinned.warnings),
+                Err(problems) => (problems.0, Vec::new()),
+            };
+            errors += bad.len() as u64;
+            warnings += odd.len() as u64;
+            let all = bad.iter().map(|text| ("error", text)).chain(odd.iter().map(|text| ("warning", text)));
+            for (severity, text) in all {
+                found.push(json!({ "file": file.to_string_lossy(), "severity": severity, "message": text }));
+                say(as_json, &format!("{severity}: {}", output::tame(text)));
             }
         } else if let Err(error) = source::compile(file) {
             errors += 1;

@@ -7,14 +7,9 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use store_tests::servers::{Postgres, PostgresSetup};
+use store_tests::servers::{DURABLE, Postgres, PostgresSetup, RedisServer, S3Server, s3};
 
-use crate::support::{Home, finish, signal, until};
-
-/// The starter of the stores' own tests, of which less is used here.
-#[allow(dead_code)]
-#[path = "../../../store-tests/tests/remote/redis_server.rs"]
-mod redis_server;
+use crate::support::{Home, finish, serve, signal, until};
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).canonicalize().expect("it is there")
@@ -26,7 +21,7 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn its_tests_pass_in_the_runtime() {
-    for name in ["flows", "resume", "documents", "runtime", "seeds"] {
+    for name in ["flows", "line", "resume", "documents", "runtime", "seeds"] {
         let home = Home::new();
         let file = repository("tests/dagonizer").join(format!("{name}.test.ts"));
         let output = home.run(&["run", text(&file)]).expect(0);
@@ -50,6 +45,74 @@ fn the_archivist_runs_offline_and_pays_no_scout_twice() {
         "nothing to finish",
     ] {
         assert!(out.contains(expected), "{expected:?} is not in:\n{out}");
+    }
+}
+
+/// Answers as OpenLibrary, Google Books, Wikipedia and a writer in OpenAI's manner do.
+fn services(path: &str, body: &str) -> (u16, String) {
+    let found = |answer: Value| (200, answer.to_string());
+    let (service, rest) = path[1..].split_once('/').unwrap_or_default();
+    match (service, rest.split('?').next().unwrap_or_default()) {
+        ("openlibrary.org", "search.json") => found(json!({ "numFound": 1, "docs": [
+            { "key": "/works/OL1W", "title": "The Maze", "author_name": ["A. Author"], "first_publish_year": 1999 },
+        ] })),
+        ("openlibrary.org", subject) if subject.starts_with("subjects/") => found(json!({ "works": [
+            { "key": "/works/OL2W", "title": "Labyrinth Walks", "authors": [{ "name": "B. Walker" }] },
+        ] })),
+        ("www.googleapis.com", "books/v1/volumes") => found(json!({ "items": [
+            { "volumeInfo": { "title": "Labyrinths", "authors": ["J. L. Borges"], "publishedDate": "1962-05",
+                "description": "Stories.", "infoLink": "https://books.google.com/1" } },
+        ] })),
+        ("en.wikipedia.org", "w/api.php") => found(json!({ "query": { "search": [
+            { "title": "Labyrinth novel", "snippet": "a <span class='x'>labyrinth</span>" },
+        ] } })),
+        ("v1", "chat/completions") => {
+            let asked: Value = serde_json::from_str(body).expect("a request");
+            let text = asked["messages"][0]["content"].as_str().expect("a text").to_owned();
+            assert!(text.contains("Labyrinths") && asked["model"] == "gpt-4o-mini", "{asked}");
+            // The first draft names no source.
+            let cite = if text.contains("An earlier draft was refused") { " [google-books]" } else { "" };
+            let draft = format!("Read Labyrinths by J. L. Borges{cite}.");
+            if !cite.is_empty() {
+                // Long enough that the visitor leaves before it comes.
+                std::thread::sleep(std::time::Duration::from_millis(400));
+            }
+            found(json!({ "choices": [{ "message": { "role": "assistant", "content": draft } }] }))
+        }
+        _ => (404, format!("nothing is at {path}")),
+    }
+}
+
+#[test]
+fn the_archivist_asks_services_and_a_writer() {
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = asked.clone();
+    let port = serve(move |path, body| {
+        log.lock().expect("not poisoned").push(path.to_owned());
+        services(path, body)
+    });
+    let run = Command::new(repository("examples/archivist/run"))
+        .env("QUICKSAVE", env!("CARGO_BIN_EXE_quicksave"))
+        .env("SERVICES", format!("http://127.0.0.1:{port}"))
+        .env("WRITER", format!("http://127.0.0.1:{port}/v1"))
+        .output()
+        .expect("started");
+    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{out}\n{err}");
+    for expected in [
+        "stopped at compose-loop/crl-compose-response — resumable",
+        "scouts sent by this process: 4; drafts written in all: 1",
+        "responded: Read Labyrinths by J. L. Borges [google-books].",
+        "scouts sent by this process: 0; drafts written in all: 2",
+        "nothing to finish",
+    ] {
+        assert!(out.contains(expected), "{expected:?} is not in:\n{out}\n{err}");
+    }
+    let asked = asked.lock().expect("not poisoned");
+    for service in
+        ["openlibrary.org/search.json", "openlibrary.org/subjects/", "www.googleapis.com/", "en.wikipedia.org/"]
+    {
+        assert_eq!(asked.iter().filter(|path| path[1..].starts_with(service)).count(), 1, "{service}: {asked:?}");
     }
 }
 
@@ -175,9 +238,10 @@ fn a_stale_writer_of_a_checkpoint_is_refused() {
     assert_eq!(result, expected);
 }
 
-/// Persist, recall, resume, delete, and a stale writer; `url` names the place, `grant` lets the program there.
+/// Persist, recall, resume, delete, and a stale writer; `url` names the place, `grant` lets the program there, `variables`
+/// are those of the command's environment.
 #[track_caller]
-fn check_store(class: &str, url: &str, grant: &str) {
+fn check_store(class: &str, url: &str, grant: &str, variables: &[(&str, &str)]) {
     let home = Home::new();
     let source = home.write(
         "stores.ts",
@@ -212,9 +276,10 @@ fn check_store(class: &str, url: &str, grant: &str) {
         ),
     );
     let (source, param) = (text(&source), format!("url={url}"));
-    let denied = home.run(&["run", source, "-p", &param]).expect(1);
+    let run = |args: &[&str]| finish(home.command(args).envs(variables.iter().copied()).spawn().expect("started"));
+    let denied = run(&["run", source, "-p", &param]).expect(1);
     assert!(denied.err.contains(grant), "{class}: {denied:?}");
-    let output = home.run(&["--json", "run", source, "-p", &param, grant]).expect(0).json();
+    let output = run(&["--json", "run", source, "-p", &param, grant]).expect(0).json();
     let expected = json!({
         "none": null, "refused": "CheckpointConflictError", "cursor": "b", "ran": ["a", "b"], "seen": "fresh",
         "left": null,
@@ -226,18 +291,28 @@ fn check_store(class: &str, url: &str, grant: &str) {
 fn a_sqlite_file_keeps_checkpoints() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().canonicalize().expect("it is there").join("checkpoints.db");
-    check_store("SqliteCheckpointStore", text(&file), &format!("--allow-write={}", file.display()));
+    check_store("SqliteCheckpointStore", text(&file), &format!("--allow-write={}", file.display()), &[]);
 }
 
 #[test]
 fn a_postgres_server_keeps_checkpoints() {
     let server = Postgres::start(PostgresSetup::default());
-    check_store("PostgresCheckpointStore", &server.url(), &format!("--allow-net=127.0.0.1:{}", server.port()));
+    check_store("PostgresCheckpointStore", &server.url(), &format!("--allow-net=127.0.0.1:{}", server.port()), &[]);
 }
 
 #[test]
 fn a_redis_server_keeps_checkpoints() {
-    let server = redis_server::RedisServer::start(redis_server::DURABLE);
+    let server = RedisServer::start(DURABLE);
     let url = format!("redis://127.0.0.1:{}/0", server.port());
-    check_store("RedisCheckpointStore", &url, &format!("--allow-net=127.0.0.1:{}", server.port()));
+    check_store("RedisCheckpointStore", &url, &format!("--allow-net=127.0.0.1:{}", server.port()), &[]);
+}
+
+#[test]
+fn an_s3_service_keeps_checkpoints() {
+    let server = S3Server::start();
+    let url = format!("s3://{}/of/programs?endpoint=http%3A%2F%2F127.0.0.1%3A{}", s3::BUCKET, server.port());
+    let keys = [("AWS_ACCESS_KEY_ID", s3::KEY_ID), ("AWS_SECRET_ACCESS_KEY", s3::SECRET)];
+    check_store("S3CheckpointStore", &url, &format!("--allow-net=127.0.0.1:{}", server.port()), &keys);
+    // What the store tried before it promised conditional saves; the checkpoint itself was deleted.
+    assert_eq!(server.objects().names(), ["of/programs/~probe"]);
 }

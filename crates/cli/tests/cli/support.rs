@@ -130,6 +130,39 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
+/// Answers requests on a port of 127.0.0.1 as long as the tests run; `answer` is given path and body, and gives status
+/// and body.
+pub fn serve(answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static) -> u16 {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener.local_addr().expect("bound").port();
+    let answer = std::sync::Arc::new(answer);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(&stream);
+                let (mut request, mut line, mut length) = (String::new(), String::new(), 0);
+                while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
+                    if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                        length = text.trim().parse().unwrap_or(0);
+                    }
+                    request.push_str(&line);
+                    line.clear();
+                }
+                let mut body = vec![0; length];
+                let _ = reader.read_exact(&mut body);
+                let path = request.split(' ').nth(1).unwrap_or_default();
+                let (status, body) = answer(path, &String::from_utf8_lossy(&body));
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                let _ = (&stream).write_all((head + &body).as_bytes());
+            });
+        }
+    });
+    port
+}
+
 /// Waits until `done`.
 #[track_caller]
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {

@@ -161,7 +161,7 @@ impl Running {
                     } else {
                         state["item"] = item.into();
                     }
-                    let n = port.effect(Effect::Checkpoint { id: None, state: state.into() })?;
+                    let n = port.effect(Effect::Checkpoint { id: None, state: state.into(), relaxed: true })?;
                     self.waits.insert(n, Wait::Checkpoint);
                     self.gate = Some(n);
                     Ok(())

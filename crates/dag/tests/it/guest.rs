@@ -42,7 +42,7 @@ impl Steps {
                     Effect::Ask(Ask { id: None, kind, message, spec })
                 }
                 "call" => Effect::Call { op: argument, args: Payload::null() },
-                "checkpoint" => Effect::Checkpoint { id: None, state: run::Json::null() },
+                "checkpoint" => Effect::Checkpoint { id: None, state: run::Json::null(), relaxed: false },
                 "emit" => {
                     port.effect(Effect::Emit { kind: "log".into(), message: Some(argument), data: None })?;
                     continue;

@@ -1,5 +1,6 @@
 //! The dispatcher's tests: tables first, then random DAGs under random events.
 
+mod ahead;
 mod documents;
 mod drawings;
 mod flows;

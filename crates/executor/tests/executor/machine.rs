@@ -103,7 +103,9 @@ impl Machine {
                     self.threads[t].waits = Some(u64::MAX);
                     return Ok(None);
                 }
-                Step::Checkpoint => Effect::Checkpoint { id: None, state: Json::of(&label).unwrap() },
+                Step::Checkpoint => {
+                    Effect::Checkpoint { id: None, state: Json::of(&label).unwrap(), relaxed: label.len() % 2 == 0 }
+                }
                 Step::Read => call("read"),
                 Step::Write => call("write"),
                 Step::Slow => call("slow"),

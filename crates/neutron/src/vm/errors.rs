@@ -149,7 +149,7 @@ impl Vm {
                 Ok(()) => {
                     // The journal names the place too, so that a run can be looked at and forked there.
                     let state = serde_json::json!({ "file": path }).into();
-                    match port.effect(Effect::Checkpoint { id: Some(path), state }) {
+                    match port.effect(Effect::Checkpoint { id: Some(path), state, relaxed: false }) {
                         Ok(n) => {
                             return self.wait(Waits::Effect { n, what: Asked::Call { op: CHECKPOINT.into() } }, dst);
                         }

@@ -10,13 +10,12 @@ use store::{
     CheckpointStore, MemoryStore,
     sealed::{KeyRing, Sealed, Sealing},
 };
-use store_tests::block_on;
-
-use crate::{
-    noise,
-    redis_server::{DURABLE, RedisServer},
-    s3_server::S3Server,
+use store_tests::{
+    block_on,
+    servers::{DURABLE, RedisServer, S3Server},
 };
+
+use crate::noise;
 
 #[test]
 #[ignore = "measures"]

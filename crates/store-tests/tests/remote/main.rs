@@ -4,9 +4,7 @@
 mod figures;
 mod proxy;
 mod redis;
-mod redis_server;
 mod s3;
-mod s3_server;
 mod sealed;
 
 use store::StoreError;

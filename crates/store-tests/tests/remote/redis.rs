@@ -1,6 +1,6 @@
 //! Redis.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -8,13 +8,12 @@ use store::{
     CheckpointStore, Durability, Expect, SaveOptions, StoreError,
     redis::{MAX_VALUE, RedisOptions, RedisStore},
 };
-use store_tests::{Fixture, block_on};
-
-use crate::{
-    assert_failed, noise,
-    proxy::Proxy,
-    redis_server::{DURABLE, RedisServer},
+use store_tests::{
+    Fixture, block_on,
+    servers::{Certificate, DURABLE, RedisServer},
 };
+
+use crate::{assert_failed, noise, proxy::Proxy};
 
 async fn redis() -> Fixture<RedisStore> {
     let server = RedisServer::start(DURABLE);
@@ -337,31 +336,25 @@ fn keys_of_others_are_left_alone() {
 fn over_tls() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
-        let (authority, other) = (certify(folder.path(), "localhost"), certify(&folder.path().join("x"), "localhost"));
+        let (certificate, other) = (Certificate::of("localhost"), Certificate::of("localhost"));
+        certificate.write(&folder.path().join("cert.pem"));
+        std::fs::write(folder.path().join("key.pem"), &certificate.key).unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let (cert, key) = (path("cert.pem"), path("key.pem"));
         let args = ["--tls-port", "PORT", "--port", "0", "--tls-cert-file", &cert, "--tls-key-file", &key];
         let args = [DURABLE, &args, &["--tls-auth-clients", "no"]].concat();
         let server = RedisServer::start(&args);
-        let open = |authorities: Vec<u8>| {
+        let open = |authority: &Certificate| {
+            let authorities = authority.pem.clone().into_bytes();
             let options = RedisOptions { authorities: Some(authorities), ..impatient() };
             RedisStore::open(&format!("rediss://localhost:{}", server.port()), options).unwrap()
         };
-        let store = open(authority);
+        let store = open(&certificate);
         store.check().await.unwrap();
         store.save("k", noise(9_000_000, 1), true).await.unwrap();
         assert!(store.load("k").await.unwrap() == Some(noise(9_000_000, 1)));
-        assert_failed(open(other).load("k").await, false, &[]);
+        assert_failed(open(&other).load("k").await, false, &[]);
         let plain = RedisServer::store_by(server.port(), impatient());
         plain.load("k").await.unwrap_err();
     });
-}
-
-/// Makes a certificate that is its own authority, and gives it back.
-fn certify(folder: &Path, name: &str) -> Vec<u8> {
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    std::fs::create_dir_all(folder).unwrap();
-    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
-    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    made.cert.pem().into_bytes()
 }

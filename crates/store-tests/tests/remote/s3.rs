@@ -13,13 +13,12 @@ use store::{
     CheckpointStore, Clock, Expect, SaveOptions, StoreError,
     s3::{S3Credentials, S3Options, S3Store},
 };
-use store_tests::{Fixture, block_on};
-
-use crate::{
-    assert_failed, noise,
-    proxy::Proxy,
-    s3_server::{KEY_ID, S3Server, SECRET},
+use store_tests::{
+    Fixture, block_on,
+    servers::s3::{KEY_ID, S3Server, SECRET},
 };
+
+use crate::{assert_failed, noise, proxy::Proxy};
 
 /// On the service of these tests, or on the one whose address `QUICKSAVE_TEST_S3` names (with the bucket and the key of
 /// these tests): below a prefix of its own, so the longest keys do not fit there.

@@ -6,11 +6,9 @@ use store::{
     CheckpointStore, MemoryStore,
     sealed::{KeyRing, Sealed, Sealing},
 };
-use store_tests::{Fixture, block_on};
-
-use crate::{
-    redis_server::{DURABLE, RedisServer},
-    s3_server::S3Server,
+use store_tests::{
+    Fixture, block_on,
+    servers::{DURABLE, RedisServer, S3Server},
 };
 
 fn sealing() -> Sealing {

@@ -1,10 +1,10 @@
 // The dispatcher's face: what is registered, and the flows that are begun with it.
 import type { Clock, ExecuteOptions, MemberResult, NodeInterface, Scheduler, StateAccessor } from './contracts.ts';
-import { Flow } from './dispatch.ts';
 import type { DAG, ExecutionResult, Placement } from './entities.ts';
 import { ConfigurationError, NotFoundError } from './errors.ts';
 import { Execution } from './execution.ts';
-import type { Hooks, Place, Plan } from './invocation.ts';
+import { Flow } from './flow.ts';
+import type { Hooks, Place, World } from './invocation.ts';
 import { check, compile, refuse, type Site } from './machine.ts';
 import { DottedPathAccessor, RealTimeScheduler, SystemClock } from './runtime.ts';
 import { NodeStateBase } from './state.ts';
@@ -27,7 +27,8 @@ export class Dagonizer<TState extends NodeStateBase = NodeStateBase, TServices =
   readonly #scheduler: Scheduler;
   readonly #dags = new Map<string, DAG>();
   readonly #nodes = new Map<string, NodeInterface<any, any, any>>();
-  readonly #plans = new Map<string, Plan>();
+  /** What flows of a DAG work with. */
+  readonly #worlds = new Map<string, World>();
   #hooks: Hooks | null = null;
   #destroyed = false;
 
@@ -48,7 +49,7 @@ export class Dagonizer<TState extends NodeStateBase = NodeStateBase, TServices =
       throw new ConfigurationError(`A DAG named ${JSON.stringify(dag.name)} is registered already; give this one another name`);
     }
     this.#dags.set(dag.name, structuredClone(dag));
-    this.#plans.clear();
+    this.#worlds.clear();
     return this;
   }
 
@@ -64,7 +65,7 @@ export class Dagonizer<TState extends NodeStateBase = NodeStateBase, TServices =
       throw new ConfigurationError(`A node named ${JSON.stringify(node.name)} is registered already; give this one another name`);
     }
     this.#nodes.set(node.name, node);
-    this.#plans.clear();
+    this.#worlds.clear();
     return this;
   }
 
@@ -98,7 +99,7 @@ export class Dagonizer<TState extends NodeStateBase = NodeStateBase, TServices =
     this.#destroyed = true;
     this.#dags.clear();
     this.#nodes.clear();
-    this.#plans.clear();
+    this.#worlds.clear();
   }
 
   /** Runs a DAG on a state. However the flow ends is in the result and in the state's lifecycle. */
@@ -129,12 +130,7 @@ export class Dagonizer<TState extends NodeStateBase = NodeStateBase, TServices =
     if (options.deadlineMs !== undefined && !(options.deadlineMs >= 0)) {
       throw new ConfigurationError(`deadlineMs must be a number of milliseconds, not ${options.deadlineMs}`);
     }
-    this.#hooks ??= this.#overridden();
-    const world = {
-      plan: this.#planOf(name), services: this.services, accessor: this.accessor,
-      clock: this.#clock, scheduler: this.#scheduler, hooks: this.#hooks,
-    };
-    return new Execution(new Flow<TState>(world, state, options, cursor));
+    return new Execution(new Flow<TState>(this.#worldOf(name), state, options, cursor));
   }
 
   /** The hooks that a subclass has; what it has not costs nothing. */
@@ -147,8 +143,8 @@ export class Dagonizer<TState extends NodeStateBase = NodeStateBase, TServices =
     };
   }
 
-  #planOf(name: string): Plan {
-    const known = this.#plans.get(name);
+  #worldOf(name: string): World {
+    const known = this.#worlds.get(name);
     if (known !== undefined) return known;
     if (!this.#dags.has(name)) throw this.#unknown('DAG', name, this.listDAGs());
     const documents = this.#reached(name);
@@ -160,9 +156,13 @@ export class Dagonizer<TState extends NodeStateBase = NodeStateBase, TServices =
     const compiled = compile(name, documents);
     const byName = new Map(documents.map((document) => [document.name, document]));
     const places = compiled.sites.map((site) => this.#placeOf(site, byName.get(compiled.flows[site.flow]!.dag)!));
-    const plan = { compiled, places, ports: new Map(compiled.ports.map((port, index) => [port, index])) };
-    this.#plans.set(name, plan);
-    return plan;
+    this.#hooks ??= this.#overridden();
+    const world: World = {
+      plan: { compiled, places, ports: new Map(compiled.ports.map((port, index) => [port, index])), line: undefined },
+      services: this.services, accessor: this.accessor, clock: this.#clock, scheduler: this.#scheduler, hooks: this.#hooks,
+    };
+    this.#worlds.set(name, world);
+    return world;
   }
 
   #placeOf(site: Site, document: DAG): Place {

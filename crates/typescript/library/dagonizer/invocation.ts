@@ -1,5 +1,6 @@
 // What a flow works with: the plan of its DAG, and the runs of its nodes.
 import type { Clock, MemberResult, NodeContext, NodeInterface, Scheduler, StateAccessor } from './contracts.ts';
+import type { Line } from './line.ts';
 import type { Compiled, Site } from './machine.ts';
 
 /** A compiled DAG with what its places run. */
@@ -7,6 +8,8 @@ export interface Plan {
   compiled: Compiled;
   places: Place[];
   ports: Map<string, number>;
+  /** Null if there is none, undefined if nobody has asked. */
+  line: Line | null | undefined;
 }
 
 export interface Place {
@@ -37,66 +40,79 @@ export interface World {
   hooks: Hooks;
 }
 
-/** One run of a node; it is the context that the node is given. */
-export class Invocation implements NodeContext<any> {
-  readonly services: unknown;
-  readonly attempt: number;
-  readonly item?: unknown;
-  readonly index?: number;
-  readonly results?: readonly MemberResult[];
-  /** The states that it works on, and that gets its notes. */
-  target: any;
-  state: any;
-  error: unknown = undefined;
-  output: string | null = null;
-  #place: Place;
-  #dag: string;
-  #controller: AbortController | null = null;
-  #aborted: { reason: unknown } | null = null;
+/** What the dispatcher wants run, in its numbers. */
+export interface Call {
+  site: number;
+  item: number;
+  low: number;
+  high: number;
+  role: number;
+  attempt: number;
+  place: Place;
+  dag: string;
+}
 
-  constructor(
-    readonly siteNumber: number, readonly itemNumber: number, readonly low: number, readonly high: number,
-    readonly role: number, place: Place, dag: string, services: unknown, attempt: number,
-  ) {
-    this.#place = place;
-    this.#dag = dag;
+/**
+ * One run of a node; it is the context that the node is given. There is one for each run of each node: what few of them
+ * have is on the prototype until it is set.
+ */
+export class Invocation implements NodeContext<any> {
+  declare readonly call: Call;
+  declare readonly services: unknown;
+  declare readonly item?: unknown;
+  declare readonly index?: number;
+  declare readonly results?: readonly MemberResult[];
+  /** The states that it works on, and that gets its notes. */
+  declare target: any;
+  declare state: any;
+  declare error: unknown;
+  declare output: string | null;
+  declare private controller: AbortController | null;
+  declare private aborted: { reason: unknown } | null;
+
+  static {
+    Object.assign(this.prototype, { error: undefined, output: null, controller: null, aborted: null });
+  }
+
+  constructor(call: Call, services: unknown, state: any) {
+    this.call = call;
     this.services = services;
-    this.attempt = attempt;
+    this.target = this.state = state;
+  }
+
+  get attempt(): number {
+    return this.call.attempt;
   }
 
   get dagName(): string {
-    return this.#dag;
+    return this.call.dag;
   }
 
   get nodeName(): string {
-    return this.#place.site.name;
+    return this.call.place.site.name;
   }
 
   get path(): string {
-    return this.#place.site.path;
+    return this.call.place.site.path;
   }
 
   /** Made when somebody asks for it. */
   get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.#aborted !== null) this.#controller.abort(this.#aborted.reason);
+    if (this.controller === null) {
+      this.controller = new AbortController();
+      if (this.aborted !== null) this.controller.abort(this.aborted.reason);
     }
-    return this.#controller.signal;
-  }
-
-  get isAborted(): boolean {
-    return this.#aborted !== null;
+    return this.controller.signal;
   }
 
   isReason(error: unknown): boolean {
-    return this.#aborted !== null && (error === this.#aborted.reason || (error as Error | null)?.name === 'AbortError');
+    return this.aborted !== null && (error === this.aborted.reason || (error as Error | null)?.name === 'AbortError');
   }
 
   abort(reason: unknown): void {
-    if (this.#aborted !== null) return;
-    this.#aborted = { reason };
-    this.#controller?.abort(reason);
+    if (this.aborted !== null) return;
+    this.aborted = { reason };
+    this.controller?.abort(reason);
   }
 }
 
@@ -110,3 +126,6 @@ export function reasonText(reason: unknown): string {
 export function abortReason(reason: unknown): unknown {
   return reason instanceof Error || reason instanceof DOMException ? reason : new DOMException(reasonText(reason), 'AbortError');
 }
+
+export const isThenable = (value: unknown): value is PromiseLike<any> =>
+  value !== null && typeof value === 'object' && typeof (value as any).then === 'function';

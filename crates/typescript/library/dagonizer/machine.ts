@@ -69,6 +69,9 @@ export interface Checked {
 export const check = (document: unknown, ports: Record<string, readonly string[]> = {}): Checked =>
   ask('dag.check', JSON.stringify({ document, ports }));
 
+/** A drawing of a document: a text, or JSON for others' tools. */
+export const draw = (document: unknown, format: string): unknown => ask('dag.draw', JSON.stringify({ document, format }));
+
 export function compile(name: string, documents: readonly DAG[]): Compiled {
   const request = JSON.stringify({ name, documents });
   const found = ask<Omit<Compiled, 'request'> & { problems?: ValidationProblem[] }>('dag.compile', request);
@@ -93,69 +96,133 @@ function call(compiled: Compiled, op: string, bytes: Uint8Array): [boolean, stri
 
 const encoder = new TextEncoder();
 
-export class Machine {
-  state: Uint8Array;
-  readonly #compiled: Compiled;
-  #scratch = new Uint32Array(256);
-  #used = 0;
+/** Events and the action that are met outside of what a flow does with them. */
+export const START = 0, FINISHED = 2, FORESEEN = 14;
+/** How many events the dispatcher looks ahead at most: while a flow runs, and from its beginning. */
+const AHEAD = 16, LINE = 64;
+const NO_ACTIONS = new Uint32Array(0);
 
-  constructor(compiled: Compiled, state: Uint8Array) {
+/**
+ * The dispatcher is asked for more than one event: what it would say if the nodes went on to end as they mostly do. As
+ * long as they do, that is done without asking; once they do not, it is asked again, with all that happened.
+ */
+export class Machine {
+  /** What is to be done, from `at` up to `to`. */
+  actions: Uint32Array = NO_ACTIONS;
+  at = 0;
+  to = 0;
+  /** Without the events that went as foreseen. */
+  #state: Uint8Array;
+  readonly #compiled: Compiled;
+  /** Events: first those that went as foreseen, then those that wait. */
+  #events: Uint32Array;
+  #known: number;
+  #used: number;
+  #ahead = AHEAD;
+
+  /** `state`: what another left, or the 8 bytes of a seed; `known`: events since then whose actions are done. */
+  constructor(compiled: Compiled, state: Uint8Array, known: Uint32Array = NO_ACTIONS) {
     this.#compiled = compiled;
-    this.state = state;
+    this.#state = state;
+    this.#known = this.#used = known.length;
+    this.#events = new Uint32Array(known.length + (AHEAD + 2) * WORDS);
+    this.#events.set(known);
   }
 
-  /** One that has not begun. */
-  static fresh(compiled: Compiled, seed: Uint8Array): Machine {
-    return new Machine(compiled, new Uint8Array(call(compiled, 'dag.new', seed)[2]!));
+  /** What a flow that begins at the entrypoint has to do, and what is foreseen from there. */
+  static foresee(compiled: Compiled): Uint32Array {
+    const machine = new Machine(compiled, new Uint8Array(8));
+    machine.push(START, 0, 0, 0, 0, 0);
+    machine.#ask(machine.#used, null, LINE);
+    return machine.actions;
+  }
+
+  get state(): Uint8Array {
+    if (this.#known > 0) {
+      const { actions, at, to } = this;
+      const waiting = this.#events.slice(this.#known, this.#used);
+      this.#ask(this.#known, null, 0);
+      this.#events.set(waiting);
+      this.#used = waiting.length;
+      this.actions = actions.subarray(0, to);
+      this.at = at;
+      this.to = to;
+    }
+    return this.#state;
   }
 
   /** Whether events wait for a step. */
   get ready(): boolean {
-    return this.#used > 0;
+    return this.#used > this.#known;
   }
 
   /** Adds an event to the next step. */
   push(tag: number, site: number, item: number, low: number, high: number, argument: number): void {
     const at = this.#used;
-    if (at + WORDS > this.#scratch.length) {
-      const wider = new Uint32Array(this.#scratch.length * 2);
-      wider.set(this.#scratch);
-      this.#scratch = wider;
+    if (at + WORDS > this.#events.length) {
+      const wider = new Uint32Array(this.#events.length * 2);
+      wider.set(this.#events);
+      this.#events = wider;
     }
-    const words = this.#scratch;
+    const words = this.#events;
     words[at] = tag;
     words[at + 1] = site;
     words[at + 2] = item;
     words[at + 3] = low;
     words[at + 4] = high;
     words[at + 5] = argument;
-    words[at + 6] = 0;
-    words[at + 7] = 0;
     this.#used = at + WORDS;
   }
 
-  /** Gives the waiting events to the dispatcher, then one with a text, if there is one: the actions. */
-  step(tag?: number, text?: string | null): Uint32Array {
+  /** Gives the waiting events to the dispatcher, then one with a text, if there is one; then there are actions. */
+  step(tag?: number, text?: string | null): void {
     let tail: Uint8Array | null = null;
     if (tag !== undefined) {
       tail = text === undefined || text === null ? null : encoder.encode(text);
       this.push(tag, 0, 0, 0, 0, tail === null ? 0 : tail.length + 1);
-    }
-    const { state } = this;
-    const head = this.#used * 4;
-    const bytes = new Uint8Array(4 + state.length + head + (tail === null ? 0 : tail.length));
-    new Uint32Array(bytes.buffer, 0, 1)[0] = state.length;
-    bytes.set(state, 4);
-    bytes.set(new Uint8Array(this.#scratch.buffer, 0, head), 4 + state.length);
-    if (tail !== null) bytes.set(tail, 4 + state.length + head);
-    this.#used = 0;
-    const buffer = call(this.#compiled, 'dag.step', bytes)[2]!;
-    const length = new Uint32Array(buffer, 0, 1)[0]!;
-    this.state = new Uint8Array(buffer, 4, length);
-    return new Uint32Array(buffer, 4 + ((length + 3) & ~3));
+    } else if (this.#foreseen()) return;
+    // What is seldom right is not worth its making.
+    if (this.to === this.actions.length) this.#ahead = Math.min(AHEAD, this.#ahead * 2 + 1);
+    else if (this.#known === 0) this.#ahead >>= 1;
+    this.#ask(this.#used, tail, this.#ahead);
   }
 
   look(): Look {
     return JSON.parse(call(this.#compiled, 'dag.look', this.state)[1]);
+  }
+
+  /** Whether the one event that waits was foreseen; its actions are then the next. */
+  #foreseen(): boolean {
+    const { actions, to } = this;
+    const at = this.#known, events = this.#events;
+    if (to === actions.length || this.#used !== at + WORDS || actions[to] !== FORESEEN || events[at] !== FINISHED) return false;
+    if (events[at + 1] !== actions[to + 1] || events[at + 3] !== actions[to + 3] || events[at + 5] !== actions[to + 5]
+      || events[at + 2] !== actions[to + 2] || events[at + 4] !== actions[to + 4]) return false;
+    this.#known = this.#used;
+    this.at = to + WORDS;
+    this.to = this.at + actions[to + 6]!;
+    return true;
+  }
+
+  #ask(used: number, tail: Uint8Array | null, ahead: number): void {
+    const state = this.#state;
+    const from = 16 + ((state.length + 3) & ~3), head = used * 4;
+    const bytes = new Uint8Array(from + head + (tail === null ? 0 : tail.length));
+    const words = new Uint32Array(bytes.buffer, 0, 3);
+    words[0] = state.length;
+    words[1] = this.#known * 4;
+    words[2] = ahead;
+    bytes.set(state, 16);
+    bytes.set(new Uint8Array(this.#events.buffer, 0, head), from);
+    if (tail !== null) bytes.set(tail, from + head);
+    const buffer = call(this.#compiled, 'dag.advance', bytes)[2]!;
+    const length = new Uint32Array(buffer, 0, 1)[0]!;
+    this.#state = new Uint8Array(buffer, 4, length);
+    this.#used = this.#known = 0;
+    const actions = this.actions = new Uint32Array(buffer, 4 + ((length + 3) & ~3));
+    this.at = 0;
+    let to = 0;
+    while (to < actions.length && actions[to] !== FORESEEN) to += WORDS;
+    this.to = to;
   }
 }

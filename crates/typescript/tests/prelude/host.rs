@@ -287,7 +287,7 @@ impl Port for Host {
                 let data = data.map_or(String::new(), |data| format!(" {}", data.get()));
                 self.log.push(format!("emit {kind} {message:?}{data}"));
             }
-            Effect::Checkpoint { id, state } => {
+            Effect::Checkpoint { id, state, .. } => {
                 self.log.push(format!("checkpoint {id:?} {}", state.get()));
                 self.open.push((n, None, Some(Ok(Payload::null()))));
             }

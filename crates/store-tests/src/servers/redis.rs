@@ -65,6 +65,7 @@ impl RedisServer {
         asked.is_ok() && (answer == *b"+PONG" || answer == *b"-NOAU")
     }
 
+    /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -96,6 +97,7 @@ impl RedisServer {
         RedisStore::open(&format!("redis://127.0.0.1:{port}"), options).unwrap()
     }
 
+    /// A store on it.
     pub fn store(&self) -> RedisStore {
         Self::store_by(self.port, RedisOptions::default())
     }

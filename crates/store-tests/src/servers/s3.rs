@@ -22,8 +22,11 @@ use s3s::{S3, S3Request, S3Response, S3Result, auth::SimpleAuth, dto::*, s3_erro
 use store::s3::{S3Credentials, S3Options, S3Store};
 use tokio::{net::TcpListener, runtime::Runtime};
 
+/// The only bucket.
 pub const BUCKET: &str = "checkpoints";
+/// Who may come in.
 pub const KEY_ID: &str = "TESTKEYID00000000001";
+/// Their secret.
 pub const SECRET: &str = "secret/of+the=tests";
 
 /// Runs until it is dropped.
@@ -66,6 +69,7 @@ struct Upload {
 }
 
 impl S3Server {
+    /// Starts it on a free port of 127.0.0.1, without objects.
     pub fn start() -> Self {
         let mut server =
             Self { objects: Objects::default(), address: SocketAddr::from(([127, 0, 0, 1], 0)), runtime: None };
@@ -111,10 +115,12 @@ impl S3Server {
         }
     }
 
+    /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
+    /// What it keeps.
     pub fn objects(&self) -> &Objects {
         &self.objects
     }
@@ -128,6 +134,7 @@ impl S3Server {
         }
     }
 
+    /// A store on it.
     pub fn store(&self) -> S3Store {
         S3Store::open(Self::options_by(self.port())).unwrap()
     }
