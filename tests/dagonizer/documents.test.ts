@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DAGBuilder, Dagonizer, ValidationError, Validator } from '@noocodex/dagonizer';
 import type { DAG } from '@noocodex/dagonizer/entities';
-import { CytoscapeRenderer, JsonLdRenderer, MermaidRenderer } from '@noocodex/dagonizer/viz';
+import { CytoscapeRenderer, JsonLdRenderer, MermaidRenderer, SvgRenderer } from '@noocodex/dagonizer/viz';
 import { Notes, node } from './kit.ts';
 
 const GOOD: DAG = {
@@ -51,6 +51,7 @@ test('drawings show every placement and every way', () => {
   const mermaid = MermaidRenderer.render(dag);
   for (const text of ['first', 'second', 'success', 'error']) assert.ok(mermaid.includes(text), text);
   assert.match(JSON.stringify(CytoscapeRenderer.render(dag)), /first.*second/);
+  assert.match(SvgRenderer.render(dag), /^<svg [^]*first[^]*second/);
   const linked = JsonLdRenderer.render(dag);
   assert.ok('@context' in linked);
   assert.throws(() => MermaidRenderer.render({ ...dag, entrypoint: 'none' }), ValidationError);

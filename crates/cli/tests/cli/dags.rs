@@ -225,6 +225,11 @@ fn all_that_is_wrong_is_said_with_its_place() {
         (&json!(false), 3),
         "{shape}"
     );
+    // The command for programs says the same of it, beside a program.
+    let both = home.run(&["--json", "check", "wrong.dag.json", "n.ts"]).expect(2).json();
+    let found = both["diagnostics"].as_array().expect("a list");
+    assert_eq!((&both["ok"], found.len()), (&json!(false), 3), "{both}");
+    assert!(found.iter().all(|one| one["file"] == "wrong.dag.json" && one["severity"] == "error"), "{both}");
     let run = home.run(&["run", "wrong.dag.json"]).expect(2);
     assert!(run.err.contains("nodes[0].outputs.success"), "{run:?}");
     // A file that is missing, and one that is not JSON.
@@ -237,6 +242,7 @@ fn all_that_is_wrong_is_said_with_its_place() {
     home.run(&["dag", "check", "none.dag.json"]).expect(2);
     home.write("s.nt", SCRIPT);
     assert_eq!(home.run(&["dag", "check", "right.dag.json"]).expect(0).out, "right.dag.json: good\n");
+    home.run(&["check", "right.dag.json"]).expect(0);
 }
 
 #[test]
