@@ -26,12 +26,22 @@ pub async fn drive(session: &Session, driver: Driver, screen: &Terminal) -> Resu
     }
     let control = driver.control();
     let finished = wait(driver.spawn(), &control, &run, session.globals.alone).await;
+    settle(session).await;
     screen.clear();
     match finished {
         Ok(finished) => tell(session, &run, &finished),
         // There is nothing to go on with.
         Err(cause) if session.globals.alone => Err(cause.into()),
         Err(cause) => Err(Error::Driving { run, again: session.globals.again(), cause }),
+    }
+}
+
+/// Waits until events have reached the daemon, or the listeners here; unless somebody wants to go.
+async fn settle(session: &Session) {
+    let Ok(mut stops) = Stops::new() else { return session.events.settle().await };
+    tokio::select! {
+        () = session.events.settle() => {}
+        () = stops.next() => error_line("events were left: some listeners have not heard them"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use daemon::{Calls, Catalog, Children, Runs, Supervisor, Tools};
+use daemon::{Calls, Catalog, Children, Events, Runs, Schedules, Supervisor, Tools, broker::Place};
 use executor::{CallContext, Config, ExecError, Executor, Finished, Host, Parts};
 use host::{Checkpoints, Facts, LocalHost, Permissions, Screen};
 use run::{Code, EffectClass, Failure, Guest, GuestError, Hash, Outcome, Payload, Program, RunId, limits::Limits};
@@ -32,6 +32,8 @@ pub struct Session {
     pub files: Option<FileStore>,
     /// The checkpoints, if they are sealed.
     pub sealed: Option<Sealed>,
+    /// What becomes of events that programs emit.
+    pub events: Arc<Events>,
     in_memory: bool,
     apart: bool,
     journals: Arc<dyn JournalStore>,
@@ -63,7 +65,8 @@ impl Session {
         let durability = settings.durability.kind();
         let opened = runtime.block_on(kept::open(&store, checkpoints, &settings.seal, durability))?;
         let Kept { files, in_memory, apart, journals, keep, sealed } = opened;
-        Ok(Self { globals, settings, home, runtime, files, sealed, in_memory, apart, journals, keep })
+        let events = Events::new(Place::new(&home), &crate::handoff::who(), runtime.handle().clone());
+        Ok(Self { globals, settings, home, runtime, files, sealed, events, in_memory, apart, journals, keep })
     }
 
     /// Where runs are, for people: without passwords.
@@ -102,13 +105,19 @@ impl Session {
 
     /// What calls photons and tools, over an executor that drives.
     pub fn work(&self, what: &str, screen: Arc<dyn Screen>) -> Result<Work, Error> {
+        self.work_with(what, screen, &self.events)
+    }
+
+    /// The same, with another way for events.
+    pub fn work_with(&self, what: &str, screen: Arc<dyn Screen>, events: &Arc<Events>) -> Result<Work, Error> {
         let runs = Arc::new(Runs::default());
         let tools: Arc<Tools> = Arc::default();
-        let host = with(self.local(screen)?, &runs, &tools).build();
+        let host = self.with(self.local(events.screen(screen))?, &runs, &tools).build();
         let executor = self.executor(what, guests(), Arc::new(host));
         runs.serve(executor.clone());
         let calls = Calls::new(self.catalog(), Supervisor::new(executor));
         tools.serve(Children::new(calls.clone()), []);
+        events.serve(calls.clone());
         Ok(Work { calls, tools })
     }
 
@@ -117,10 +126,17 @@ impl Session {
         let runs = Arc::new(Runs::default());
         let host = LocalHost::builder(&self.home).permissions(self.settings.permissions()?);
         // Nobody performs tools here, but what they are to the journal must be known.
-        let host = with(host, &runs, &Arc::default());
+        let host = self.with(host, &runs, &Arc::default());
         let executor = self.executor(what, guests(), Arc::new(Still(Arc::new(host.build()))));
         runs.serve(executor.clone());
         Ok(executor)
+    }
+
+    /// Adds the operations that are not of this machine.
+    fn with(&self, host: host::Builder, runs: &Arc<Runs>, tools: &Arc<Tools>) -> host::Builder {
+        let host = host.operations("runs.", runs.clone());
+        let host = host.operations("schedule.", Arc::new(Schedules::new(&self.home)));
+        daemon::tools::PREFIXES.iter().fold(host, |host, prefix| host.operations(*prefix, tools.clone()))
     }
 
     /// What programs may reach, and where they may save themselves (docs/decisions/0006-where-checkpoints-go.md).
@@ -170,12 +186,6 @@ impl Work {
     pub async fn leave(&self) {
         self.calls.supervisor().leave(PATIENCE).await;
     }
-}
-
-/// Adds the operations that are not of this machine.
-fn with(host: host::Builder, runs: &Arc<Runs>, tools: &Arc<Tools>) -> host::Builder {
-    let host = host.operations("runs.", runs.clone());
-    daemon::tools::PREFIXES.iter().fold(host, |host, prefix| host.operations(*prefix, tools.clone()))
 }
 
 /// The kinds of programs that this command runs.

@@ -14,13 +14,16 @@
 //! [limits]
 //! cpu = "60s"              # also wall, memory, output, value, pending
 //!
+//! [daemon]                 # docs/daemon.md
+//! http = "127.0.0.1:8787"  # where webhooks are served; also webhook-secret-file, webhook-secret-env, unsigned-webhooks
+//!
 //! [permissions]
 //! net = ["api.example.com"]
 //! read = ["./data"]
 //! ```
 //!
 //! Without `--config`, `quicksave.toml` in the home is read, then the one in the current folder. What the latter says of
-//! permissions, stores and photons does not count: it may have come with a program that nobody has looked at yet.
+//! permissions, stores, photons and the daemon does not count: it may have come with a program that nobody has looked at yet.
 
 use std::{
     fmt,
@@ -58,6 +61,8 @@ pub struct Settings {
     /// Where checkpoints are kept, if not with the runs.
     pub checkpoints: Option<StoreUrl>,
     pub seal: Seal,
+    /// Of the daemon.
+    pub daemon: FileDaemon,
     /// Where photons are looked for, in this order.
     pub photons: Vec<PathBuf>,
     grants: Grants,
@@ -78,6 +83,38 @@ struct File {
     checkpoints: Option<StoreUrl>,
     seal: Seal,
     photons: Vec<PathBuf>,
+    daemon: FileDaemon,
+}
+
+/// `[daemon]`: where webhooks are served, and what signs them.
+#[derive(Deserialize, Default, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct FileDaemon {
+    http: Option<std::net::SocketAddr>,
+    webhook_secret_file: Option<PathBuf>,
+    webhook_secret_env: Option<String>,
+    unsigned_webhooks: bool,
+}
+
+impl FileDaemon {
+    /// What the webhooks' server needs, if there is to be one.
+    pub fn webhooks(&self) -> Result<Option<daemon::webhooks::Config>, Error> {
+        let Some(address) = self.http else { return Ok(None) };
+        let text = match (&self.webhook_secret_file, &self.webhook_secret_env) {
+            (Some(path), _) => {
+                let what = || format!("cannot read the secret of webhooks in {}", path.display());
+                Some(std::fs::read_to_string(path).map_err(|e| Error::io(what(), e))?)
+            }
+            (None, Some(name)) => Some(std::env::var(name).map_err(|_| {
+                let what = format!("the environment variable {name}, the secret of webhooks, is not set");
+                Error::usage(what, "set it, or name a file with webhook-secret-file")
+            })?),
+            (None, None) => None,
+        };
+        let bad = |what| Error::usage(what, "make one with: openssl rand -hex 32");
+        let secret = text.map(|text| daemon::webhooks::Secret::new(&text).map_err(bad)).transpose()?;
+        Ok(Some(daemon::webhooks::Config { address, secret, unsigned: self.unsigned_webhooks }))
+    }
 }
 
 #[derive(Deserialize, Default, Debug)]
@@ -108,6 +145,7 @@ impl Settings {
             checkpoints: None,
             seal: Seal::default(),
             photons: vec![home.to_owned()],
+            daemon: FileDaemon::default(),
             grants: Grants::default(),
         };
         match &globals.config {
@@ -141,6 +179,12 @@ impl Settings {
                     if !file.photons.is_empty() {
                         tracing::warn!("the photons in ./{NAME} do not count unless you name it: --config {NAME}");
                         file.photons.clear();
+                    }
+                    if file.daemon != FileDaemon::default() {
+                        tracing::warn!(
+                            "what ./{NAME} says of the daemon does not count unless you name it: --config {NAME}"
+                        );
+                        file.daemon = FileDaemon::default();
                     }
                     settings.add(file);
                 }
@@ -176,6 +220,9 @@ impl Settings {
             self.seal = file.seal;
         }
         self.photons.extend(file.photons);
+        if file.daemon != FileDaemon::default() {
+            self.daemon = file.daemon;
+        }
     }
 
     fn flags(&mut self, globals: &Globals) -> Result<(), Error> {
@@ -240,6 +287,7 @@ fn load(path: &Path) -> Result<Option<File>, Error> {
     let mut file: File = toml::from_str(&text).map_err(config)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     file.photons.iter_mut().for_each(|photons| *photons = folder.join(&*photons));
+    file.daemon.webhook_secret_file = file.daemon.webhook_secret_file.map(|path| folder.join(path));
     Ok(Some(file))
 }
 

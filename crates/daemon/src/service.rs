@@ -12,8 +12,12 @@ use store::StoreError;
 use tokio::sync::Notify;
 
 use crate::broker::{Answer, Broker, DaemonLock, EventLog, Limits, Place, PlaceError, Service, now};
+use crate::calls::Calls;
+use crate::events::Events;
+use crate::listeners;
+use crate::schedules::{self, Shelf};
 use crate::supervise::{Policy, Supervision};
-use crate::supervisor::Supervisor;
+use crate::webhooks::{self, Webhooks};
 
 /// What a daemon is made of.
 pub struct Setup {
@@ -21,8 +25,12 @@ pub struct Setup {
     pub home: PathBuf,
     /// Where runs are, for people, without passwords.
     pub store: String,
-    /// What drives runs.
-    pub supervisor: Supervisor,
+    /// What calls photons, and drives runs.
+    pub calls: Calls,
+    /// Takes the events of these runs.
+    pub events: Arc<Events>,
+    /// Where webhooks are served, if they are.
+    pub webhooks: Option<webhooks::Config>,
     /// How runs are supervised.
     pub policy: Policy,
     /// What the broker may use.
@@ -40,6 +48,8 @@ struct Inner {
     home: PathBuf,
     store: String,
     supervision: Supervision,
+    /// Where webhooks are served.
+    http: Option<std::net::SocketAddr>,
     log: Arc<EventLog>,
     /// For its counts; set as soon as there is one.
     counts: OnceLock<Box<dyn Fn() -> crate::broker::Counts + Send + Sync>>,
@@ -50,25 +60,49 @@ struct Inner {
 
 impl Daemon {
     /// Begins to work. `lock` shows that there is no other one for this home.
-    pub fn start(setup: Setup, lock: DaemonLock) -> Result<Self, PlaceError> {
+    pub async fn start(setup: Setup, lock: DaemonLock) -> Result<Self, PlaceError> {
         let place = Place::new(&setup.home);
         let bad = |source| PlaceError::Io { what: "cannot open the log of events".into(), source };
         let log = Arc::new(EventLog::open(place.folder(), setup.limits.log).map_err(bad)?);
-        let io = setup.supervisor.executor().parts().io.clone();
+        let Setup { home, store, calls, events, webhooks, policy, limits } = setup;
+        events.log(log.clone());
+        let io = calls.supervisor().executor().parts().io.clone();
+        let supervision = Supervision::new(calls.supervisor().clone(), place.folder(), policy);
+        let hooks = match webhooks {
+            Some(config) => {
+                let address = config.address;
+                let bad = |source| PlaceError::Io { what: format!("cannot serve webhooks on {address}"), source };
+                Some(Webhooks::bind(config, calls.clone(), supervision.clone(), place.folder()).await.map_err(bad)?)
+            }
+            None => None,
+        };
         let inner = Arc::new(Inner {
-            supervision: Supervision::new(setup.supervisor, place.folder(), setup.policy),
-            home: setup.home,
-            store: setup.store,
+            supervision: supervision.clone(),
+            http: hooks.as_ref().and_then(|hooks| hooks.address().ok()),
+            home: home.clone(),
+            store,
             log: log.clone(),
             counts: OnceLock::new(),
             since: now(),
             began: Instant::now(),
             stop: Notify::new(),
         });
-        let broker = Broker::start(place, lock, log, inner.clone(), setup.limits, io.clone())?;
+        let folder = place.folder().to_owned();
+        let broker = Broker::start(place, lock, log.clone(), inner.clone(), limits, io.clone())?;
         let _ = inner.counts.set(Box::new(broker.counter()));
-        let supervision = inner.supervision.clone();
-        let tasks = vec![io.spawn(async move { supervision.work().await })];
+        let mut tasks = Vec::new();
+        tasks.push(io.spawn({
+            let supervision = supervision.clone();
+            async move { supervision.work().await }
+        }));
+        tasks.push(io.spawn({
+            let (calls, folder) = (calls.clone(), folder.clone());
+            async move { listeners::work(calls, log, &folder).await }
+        }));
+        tasks.push(io.spawn(async move { schedules::work(calls, supervision, Shelf::new(&home), &folder).await }));
+        if let Some(hooks) = hooks {
+            tasks.push(io.spawn(hooks.work()));
+        }
         Ok(Self { inner, broker, tasks })
     }
 
@@ -141,6 +175,8 @@ impl Service for Inner {
             "uptimeMs": self.began.elapsed().as_millis() as u64,
             "home": self.home,
             "store": self.store,
+            "socket": Place::new(&self.home).socket(),
+            "http": self.http.map(|address| address.to_string()),
             "memory": memory(),
             "clients": counts.connections,
             "subscribers": counts.subscribers,

@@ -128,6 +128,8 @@ function chooseTool(target, method, what) {
   const tools = toolNames(target);
   if (method !== undefined) {
     if (tools.includes(method)) return method;
+    // The platform calls it with an event.
+    if (howCalled(method)?.listens && typeof target[method] === 'function') return method;
     const hidden = notTools.has(method) || method.startsWith('_') ? `'${method}' of ${what} is not a tool.`
       : `${what} has no method '${method}'.`;
     throw new TypeError(`${hidden} ${listTools(tools)}`);

@@ -12,7 +12,7 @@ use std::{
 
 use clap::Parser;
 use daemon::{
-    Setup,
+    Events, Setup,
     broker::{ClientError, Connection, Limits, Place},
 };
 use serde_json::{Value, json};
@@ -98,15 +98,18 @@ async fn serve(session: &Session, place: Place, detached: bool) -> Result<u8, Er
         // The terminal that it was started from may go.
         let _ = rustix::process::setsid();
     }
-    let work = session.work("daemon", Arc::new(host::NoScreen))?;
+    let events = Events::of_daemon();
+    let work = session.work_with("daemon", Arc::new(host::NoScreen), &events)?;
     let setup = Setup {
         home: session.home.clone(),
         store: session.store(),
-        supervisor: work.calls.supervisor().clone(),
+        calls: work.calls,
+        events,
+        webhooks: session.settings.daemon.webhooks()?,
         policy: daemon::Policy::default(),
         limits: Limits::default(),
     };
-    let mut daemon = daemon::Daemon::start(setup, lock)?;
+    let mut daemon = daemon::Daemon::start(setup, lock).await?;
     if detached {
         daemon.also(session.runtime.spawn(keep_short(place.file("log"))));
     }

@@ -83,7 +83,15 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         };
         match source::photon_name(&args.file) {
             Some(photon) => work.calls.prepare(Call { photon, ..call }).await?.new,
-            None => source::file(&args.file, call)?,
+            None => {
+                let new = source::file(&args.file, call)?;
+                // Those beside it listen to its events.
+                if daemon::catalog::name_of(&args.file).is_some() {
+                    let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+                    session.events.also(folder.unwrap_or(std::path::Path::new(".")).to_owned());
+                }
+                new
+            }
         }
     };
     let driver = work.calls.supervisor().executor().start(new).await?;

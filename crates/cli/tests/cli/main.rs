@@ -9,6 +9,7 @@ mod damage;
 mod driving;
 mod errors;
 mod escapes;
+mod events;
 mod inspecting;
 mod limits;
 mod listing;

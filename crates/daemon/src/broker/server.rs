@@ -229,10 +229,12 @@ impl Shared {
         }
     }
 
-    /// Sends a line to a connection, from elsewhere. One that takes none any more is about to end.
+    /// Sends a line to a connection, from elsewhere. One that does not read what it asked for is closed: nothing that it
+    /// is told may be missing.
     pub(super) fn send(&self, connection: u64, line: Vec<u8>) {
-        if let Some(inbox) = held(&self.connections).get(&connection) {
-            let _ = inbox.try_send(line);
+        let mut connections = held(&self.connections);
+        if connections.get(&connection).is_some_and(|inbox| inbox.try_send(line).is_err()) {
+            connections.remove(&connection);
         }
     }
 

@@ -1,0 +1,195 @@
+//! Fires what is due, in the daemon. The id of each firing is made of the task and the time that it is for, so that a
+//! firing that was begun before a crash is found and gone on with, and not begun again.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use run::{RunId, time::Millis};
+use sha2::{Digest, Sha256};
+
+use super::shelf::Shelf;
+use super::task::{CatchUp, Status, Task, due};
+use super::times::Pattern;
+use crate::broker::now;
+use crate::calls::{Call, Calls};
+use crate::supervise::Supervision;
+
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// Looks between two at the catalog's tags.
+const TAGS_EVERY: u32 = 10;
+
+/// A method whose docblock says when it is called.
+#[derive(Clone)]
+struct Tagged {
+    photon: String,
+    method: String,
+    cron: String,
+}
+
+/// Fires. Never ends.
+pub(crate) async fn work(calls: Calls, supervision: Supervision, shelf: Shelf, folder: &Path) {
+    let settled = folder.join("scheduled.json");
+    let mut clock = Clock { calls, supervision, shelf, last: BTreeMap::new(), running: BTreeMap::new() };
+    clock.last = std::fs::read(&settled).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+    let mut tagged = Vec::new();
+    for round in 0u32.. {
+        if round.is_multiple_of(TAGS_EVERY) {
+            tagged = clock.tagged().await;
+        }
+        if clock.tags(&tagged).await {
+            save(&settled, &clock.last);
+        }
+        clock.tasks().await;
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+struct Clock {
+    calls: Calls,
+    supervision: Supervision,
+    shelf: Shelf,
+    /// By `photon.method`: up to when the firings of tagged methods have been dealt with.
+    last: BTreeMap<String, Millis>,
+    /// The last firing of each, which the next one must not overtake.
+    running: BTreeMap<String, RunId>,
+}
+
+impl Clock {
+    async fn tagged(&self) -> Vec<Tagged> {
+        let catalog = self.calls.catalog().clone();
+        let all = tokio::task::spawn_blocking(move || catalog.list()).await.unwrap_or_default();
+        let mut found = Vec::new();
+        for entry in all {
+            for tool in entry.methods() {
+                if let Some(cron) = &tool.tags.scheduled {
+                    let (photon, method) = (entry.name.clone(), tool.name.clone());
+                    found.push(Tagged { photon, method, cron: cron.clone() });
+                }
+            }
+        }
+        found
+    }
+
+    /// Fires tagged methods; whether anything is to be written down.
+    async fn tags(&mut self, tagged: &[Tagged]) -> bool {
+        let now = now();
+        let mut changed = false;
+        for one in tagged {
+            let key = format!("{}.{}", one.photon, one.method);
+            let Ok(pattern) = Pattern::new(&one.cron, None) else { continue };
+            // One that is new begins now.
+            let settled = *self.last.entry(key.clone()).or_insert_with(|| {
+                changed = true;
+                now
+            });
+            for at in due(&pattern, settled, now, CatchUp::Once) {
+                let call = Call {
+                    photon: one.photon.clone(),
+                    method: Some(one.method.clone()),
+                    internal: true,
+                    ..Call::default()
+                };
+                match self.fire(&key, at, call).await {
+                    None => break,
+                    Some(Err(error)) => tracing::error!("{key} could not be called as scheduled: {error}"),
+                    Some(Ok(())) => {}
+                }
+                self.last.insert(key.clone(), at);
+                changed = true;
+            }
+        }
+        let before = self.last.len();
+        self.last.retain(|key, _| tagged.iter().any(|one| *key == format!("{}.{}", one.photon, one.method)));
+        changed || before != self.last.len()
+    }
+
+    /// Fires what programs asked for.
+    async fn tasks(&mut self) {
+        let shelf = self.shelf.clone();
+        let all = tokio::task::spawn_blocking(move || shelf.all()).await.unwrap_or_default();
+        for task in all {
+            let times = match task.pattern() {
+                Ok(pattern) => task.due(&pattern, now()),
+                Err(error) => {
+                    self.put(&task, |task| (task.status, task.error_message) = (Status::Error, Some(error))).await;
+                    continue;
+                }
+            };
+            for at in times {
+                let call = Call {
+                    photon: task.photon_id.clone(),
+                    method: Some(task.method.clone()),
+                    instance: task.instance.clone(),
+                    args: task.params.clone(),
+                    internal: true,
+                    ..Call::default()
+                };
+                let Some(fired) = self.fire(&task.id, at, call).await else { break };
+                if let Err(error) = &fired {
+                    tracing::error!("the schedule {:?} of {} did not fire: {error}", task.name, task.photon_id);
+                }
+                self.put(&task, move |task| task.fired(at, fired.err())).await;
+                if task.fire_once {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Starts one firing. `None` if the one before has not ended: then this one waits.
+    async fn fire(&mut self, key: &str, at: Millis, call: Call) -> Option<Result<(), String>> {
+        if let Some(before) = self.running.get(key)
+            && self.calls.supervisor().get(before).is_some()
+        {
+            return None;
+        }
+        let digest = Sha256::digest(key.as_bytes());
+        let short: String = digest[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let id: RunId = match format!("at-{short}-{at}").parse() {
+            Ok(id) => id,
+            Err(error) => return Some(Err(format!("{error}"))),
+        };
+        self.running.insert(key.to_owned(), id.clone());
+        Some(match self.calls.start_once(&id, call).await {
+            Ok(Ok(running)) => {
+                tracing::info!(run = %id, "{key} was called as scheduled");
+                self.supervision.watch(running);
+                Ok(())
+            }
+            Ok(Err(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    /// Changes a task, if it is still there; its program may have changed it meanwhile.
+    async fn put(&self, task: &Task, change: impl FnOnce(&mut Task) + Send + 'static) {
+        let (shelf, id, photon) = (self.shelf.clone(), task.id.clone(), task.photon_id.clone());
+        let put = move || {
+            shelf.change(|shelf| match shelf.of(&photon).into_iter().find(|task| task.id == id) {
+                Some(mut task) => {
+                    change(&mut task);
+                    shelf.put(&task)
+                }
+                None => Ok(()),
+            })
+        };
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(put).await {
+            tracing::error!("{error}");
+        }
+    }
+}
+
+fn save(path: &PathBuf, last: &BTreeMap<String, Millis>) {
+    let save = || {
+        let mut aside = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+        aside.write_all(&serde_json::to_vec(last)?)?;
+        aside.as_file().sync_all()?;
+        aside.persist(path).map(drop).map_err(|e| e.error)
+    };
+    if let Err(error) = save() {
+        tracing::warn!(%error, "it cannot be written down what was called as scheduled");
+    }
+}
