@@ -187,7 +187,7 @@ fn a_save_over_somebody_elses_is_refused() {
     // It waits and holds nothing.
     home.run(&["run", "count", "up"]).expect(0);
     let refused = home.run(&["answer", "a", "10"]).expect(1);
-    assert!(refused.err.contains("was changed by another run") && refused.err.contains("ERR_STATE_CHANGED") == false);
+    assert!(refused.err.contains("was changed by another run") && !refused.err.contains("ERR_STATE_CHANGED"));
     assert_eq!(state(&home, "count", "default"), 1);
     // Undisturbed, the same works.
     home.run(&["run", "count", "asks", "--id", "b", "--no-prompt"]).expect(4);

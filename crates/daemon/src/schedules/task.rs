@@ -142,8 +142,8 @@ mod tests {
         let (settled, now) = (at("2026-11-21T08:00:00Z"), at("2026-11-21T12:30:00Z"));
         assert_eq!(due(&hourly, settled, now, CatchUp::Once), [at("2026-11-21T12:00:00Z")]);
         assert_eq!(due(&hourly, settled, now, CatchUp::All).len(), 4);
-        assert_eq!(due(&hourly, settled, now, CatchUp::None), []);
+        assert_eq!(due(&hourly, settled, now, CatchUp::None), [0; 0]);
         assert_eq!(due(&hourly, settled, at("2026-11-21T12:00:20Z"), CatchUp::None), [at("2026-11-21T12:00:00Z")]);
-        assert_eq!(due(&hourly, at("2026-11-21T12:00:00Z"), now, CatchUp::All), []);
+        assert_eq!(due(&hourly, at("2026-11-21T12:00:00Z"), now, CatchUp::All), [0; 0]);
     }
 }
