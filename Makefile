@@ -1,5 +1,5 @@
 # The commands of README.md. Everything is built with the release profile, so that the heavy crates are built once.
-.PHONY: demo test build deps fmt lint doc unit interop bench fuzz
+.PHONY: demo test build deps fmt lint doc unit interop mcp bench fuzz
 
 build: deps
 	cargo build --release -p quicksave-cli
@@ -9,7 +9,7 @@ demo: build
 	examples/demo/run
 
 # All that the README promises to test.
-test: deps fmt lint doc unit interop
+test: deps fmt lint doc unit interop mcp
 	@echo "all checks passed"
 
 # Installs what is missing, or says what to install.
@@ -33,6 +33,11 @@ unit:
 interop:
 	@[ -x $${CARGO_TARGET_DIR:-target}/release/quicksave ] || $(MAKE) build
 	tests/interop/run
+
+# The official clients of MCP and their servers, against the same binary.
+mcp:
+	@[ -x $${CARGO_TARGET_DIR:-target}/release/quicksave ] || $(MAKE) build
+	tests/mcp/run
 
 # Ours and the peers in one run; `make bench WRITE=1` also writes docs/benchmarks.md.
 bench: deps

@@ -14,7 +14,7 @@ use crate::{
     measure::{Measure, Outcome},
     process,
     rows::{
-        CPYTHON, DBOS, FLOOR_SQLITE, LANGGRAPH, LANGGRAPH_MEMORY, LANGGRAPH_UNSYNCED, LUA, NODE_JSON, PHOTON,
+        CPYTHON, DBOS, FLOOR_SQLITE, LANGGRAPH, LANGGRAPH_MEMORY, LANGGRAPH_UNSYNCED, LUA, MCP_SDK, NODE_JSON, PHOTON,
         QUICKJS_WASI, RESTATE,
     },
 };
@@ -82,6 +82,7 @@ impl Peers {
             LANGGRAPH => ("langgraph", "langgraph_steps.py"),
             LANGGRAPH_MEMORY | LANGGRAPH_UNSYNCED => ("langgraph", "langgraph_line.py"),
             NODE_JSON => ("node", "json.mjs"),
+            MCP_SDK => ("@modelcontextprotocol/sdk", "mcp.mjs"),
             FLOOR_SQLITE => ("sqlite3", "sqlite_floor.py"),
             CPYTHON => ("python", "neutron_rows.py"),
             LUA => ("lua5.4", "neutron_rows.lua"),

@@ -13,7 +13,7 @@ use crate::{
     results::Results,
     rows::{
         self, CPYTHON, DBOS, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, LANGGRAPH_MEMORY, LANGGRAPH_UNSYNCED,
-        LUA, NATIVE, NODE, NODE_JSON, PHOTON, QUICKJS_WASI, REDIS, RESTATE, ROWS, Row,
+        LUA, MCP_SDK, NATIVE, NODE, NODE_JSON, PHOTON, QUICKJS_WASI, REDIS, RESTATE, ROWS, Row,
     },
 };
 
@@ -102,6 +102,7 @@ impl Plan<'_> {
                 floor.sample(self.scratch)?;
                 self.results.warn(group, floor.unsteady());
             }
+            "mcp" => self.mcp(),
             "stores" => self.stores()?,
             "events" => self.events(),
             _ => self.ours(group),
@@ -122,6 +123,34 @@ impl Plan<'_> {
             self.results.ours(row.id, value(&ours));
             self.results.peer(row.id, REDIS, None, value(&redis));
         }
+    }
+
+    /// The same client calls the same tool of both servers.
+    fn mcp(&mut self) {
+        let quicksave = self.ours.quicksave.to_string_lossy().into_owned();
+        for args in [&["ours", "disk"][..], &["ours", "process"], &["many"]] {
+            let home = self.ours.scratch.join(format!("mcp-{}", args.concat())).to_string_lossy().into_owned();
+            let mut command = vec![args[0], &quicksave, &home];
+            command.extend(&args[1..]);
+            let prefix = match args {
+                ["ours", "disk"] => "mcp.disk",
+                ["ours", _] => "mcp.call",
+                _ => "mcp.many",
+            };
+            let rows = || ROWS.iter().filter(|row| row.id.starts_with(prefix));
+            let measured = self.peers.measure(MCP_SDK, &command);
+            for row in rows() {
+                let outcome = match &measured {
+                    Ok(values) => values
+                        .iter()
+                        .find(|value| value.row == row.id)
+                        .map_or_else(|| Err("it printed nothing".into()), |value| value.outcome.clone()),
+                    Err(why) => Err(why.clone()),
+                };
+                self.results.ours(row.id, outcome);
+            }
+        }
+        self.peer(MCP_SDK, "mcp", &["peer"]);
     }
 
     /// Every back-end with every size; node gets the same text.

@@ -70,6 +70,8 @@ pub const CPYTHON: &str = "CPython";
 pub const LUA: &str = "Lua 5.4";
 /// Redis, publishing and subscribing.
 pub const REDIS: &str = "Redis pub/sub";
+/// A server on the official TypeScript SDK of MCP, which keeps nothing.
+pub const MCP_SDK: &str = "MCP TypeScript SDK, node";
 /// Node itself.
 pub const NODE: &str = "node -e";
 
@@ -353,6 +355,48 @@ pub const ROWS: &[Row] = &[
         fsync: NOT_CONCERNED,
         peers: &[],
         aims: &[Aim::AtMost(1.1, Ref::Ours("waiting.100"))],
+    },
+    Row {
+        id: "mcp.call",
+        what: "tool call over stdio, each a run in the journal, p50",
+        fsync: NO_SYNC,
+        peers: &[MCP_SDK],
+        aims: &[Aim::Under(seconds(1e-3))],
+    },
+    Row {
+        id: "mcp.call.p99",
+        what: "tool call over stdio, each a run in the journal, p99",
+        fsync: NO_SYNC,
+        peers: &[MCP_SDK],
+        aims: &[],
+    },
+    Row {
+        id: "mcp.disk",
+        what: "tool call over stdio, each a run on disk, p50",
+        fsync: SYNC,
+        peers: &[],
+        aims: &[Aim::Under(seconds(1e-3))],
+    },
+    Row {
+        id: "mcp.disk.p99",
+        what: "tool call over stdio, each a run on disk, p99",
+        fsync: SYNC,
+        peers: &[],
+        aims: &[],
+    },
+    Row {
+        id: "mcp.many",
+        what: "1,000 snippets at a time, each asleep for 3 s: all results",
+        fsync: NO_SYNC,
+        peers: &[],
+        aims: &[],
+    },
+    Row {
+        id: "mcp.many.memory",
+        what: "1,000 snippets at a time: the server's memory at its largest (Pss)",
+        fsync: NOT_CONCERNED,
+        peers: &[],
+        aims: &[Aim::Under(Measure { value: 300e6, unit: crate::measure::Unit::Bytes })],
     },
 ];
 

@@ -52,6 +52,9 @@ pub struct Globals {
     /// The configuration file [default: quicksave.toml in the home, then in the current folder]
     #[arg(long, global = true, value_name = "FILE", help_heading = WHERE)]
     pub config: Option<PathBuf>,
+    /// MCP servers whose tools programs call, in the form of other clients: {"mcpServers": {…}}
+    #[arg(long, global = true, value_name = "FILE", help_heading = WHERE)]
+    pub mcp_config: Option<PathBuf>,
 
     /// Everything
     #[arg(short = 'A', long, global = true, help_heading = MAY)]
@@ -212,6 +215,9 @@ impl Globals {
         }
         if let Some(config) = &self.config {
             add("--config", Some(&config.to_string_lossy()));
+        }
+        if let Some(config) = &self.mcp_config {
+            add("--mcp-config", Some(&config.to_string_lossy()));
         }
         if self.allow_all {
             add("-A", None);

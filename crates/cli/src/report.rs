@@ -65,6 +65,8 @@ pub enum Error {
     #[error(transparent)]
     Save(#[from] daemon::save::SaveError),
     #[error(transparent)]
+    McpServer(#[from] daemon::clients::BadServer),
+    #[error(transparent)]
     Grant(#[from] host::permissions::BadGrant),
     /// A Neutron program does not compile.
     #[error("{}", .0.iter().map(::neutron::Diagnostic::render).collect::<Vec<_>>().join("\n"))]
@@ -136,6 +138,7 @@ impl Error {
                 (exit::HELD, Some("see: quicksave daemon status; end it with: quicksave daemon stop".into()))
             }
             Self::Place(PlaceError::Io { source, .. }) => (exit::USAGE, system(source)),
+            Self::McpServer(_) => (exit::USAGE, Some("see docs/mcp.md for how servers are configured".into())),
             Self::Guest(error) => guest(error),
             Self::Usage { next, .. } | Self::NotYet { next, .. } => (exit::USAGE, Some(next.clone())),
             Self::Config { .. } => (exit::USAGE, Some("mend the file, or name another with --config".into())),

@@ -4,7 +4,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use daemon::{Calls, Catalog, Children, Events, Runs, Schedules, Supervisor, Tools, broker::Place};
+use daemon::{
+    Calls, Catalog, Children, Events, Runs, Schedules, Supervisor, ToolSource, Tools, broker::Place, clients::Clients,
+};
 use executor::{CallContext, Config, ExecError, Executor, Finished, Host, Parts};
 use host::{Checkpoints, Facts, LocalHost, Permissions, Screen};
 use run::{Code, EffectClass, Failure, Guest, GuestError, Hash, Outcome, Payload, Program, RunId, limits::Limits};
@@ -116,9 +118,21 @@ impl Session {
         let executor = self.executor(what, guests(), Arc::new(host));
         runs.serve(executor.clone());
         let calls = Calls::new(self.catalog(), Supervisor::new(executor));
-        tools.serve(Children::new(calls.clone()), []);
+        let clients = self.clients()?;
+        tools.serve(Children::new(calls.clone()), clients.clone().map(|clients| clients as Arc<dyn ToolSource>));
         events.serve(calls.clone());
-        Ok(Work { calls, tools })
+        Ok(Work { calls, tools, clients })
+    }
+
+    /// The MCP servers that are configured.
+    fn clients(&self) -> Result<Option<Arc<Clients>>, Error> {
+        let servers = &self.settings.servers;
+        if servers.is_empty() {
+            return Ok(None);
+        }
+        let http =
+            host::http_client().map_err(|e| Error::io("MCP servers cannot be reached", std::io::Error::other(e)))?;
+        Ok(Some(Arc::new(Clients::new(servers, &self.home.join("mcp"), &http)?)))
     }
 
     /// An executor that takes up runs and changes nothing in the world: to look at them, or to end them.
@@ -166,6 +180,8 @@ impl Session {
             limits: self.settings.limits.clone(),
             park_after: self.settings.park_after,
             checkpoints_apart: self.apart,
+            // Servers take up by themselves what they were killed over; what a person began, a person goes on with.
+            begun_by: matches!(what, "mcp" | "daemon").then(|| what.to_owned()),
             ..Config::new(owner(what))
         };
         Executor::new(parts, config)
@@ -176,6 +192,7 @@ impl Session {
 pub struct Work {
     pub calls: Calls,
     pub tools: Arc<Tools>,
+    clients: Option<Arc<Clients>>,
 }
 
 /// How long runs that were called may take to be left when their caller is.
@@ -185,6 +202,9 @@ impl Work {
     /// Leaves what is still driven here, resumable.
     pub async fn leave(&self) {
         self.calls.supervisor().leave(PATIENCE).await;
+        if let Some(clients) = &self.clients {
+            clients.close().await;
+        }
     }
 }
 

@@ -17,20 +17,26 @@
 //! [daemon]                 # docs/daemon.md
 //! http = "127.0.0.1:8787"  # where webhooks are served; also webhook-secret-file, webhook-secret-env, unsigned-webhooks
 //!
+//! [mcp.servers.github]     # MCP servers whose tools programs call: docs/mcp.md
+//! command = "github-mcp"
+//!
 //! [permissions]
 //! net = ["api.example.com"]
 //! read = ["./data"]
 //! ```
 //!
 //! Without `--config`, `quicksave.toml` in the home is read, then the one in the current folder. What the latter says of
-//! permissions, stores, photons and the daemon does not count: it may have come with a program that nobody has looked at yet.
+//! permissions, stores, photons, MCP servers and the daemon does not count: it may have come with a program that nobody has
+//! looked at yet.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use daemon::clients::ServerConfig;
 use executor::SnapshotPolicy;
 use host::{Grants, Permissions};
 use run::limits::Limits;
@@ -65,6 +71,8 @@ pub struct Settings {
     pub daemon: FileDaemon,
     /// Where photons are looked for, in this order.
     pub photons: Vec<PathBuf>,
+    /// MCP servers, by name.
+    pub servers: BTreeMap<String, ServerConfig>,
     grants: Grants,
 }
 
@@ -83,6 +91,7 @@ struct File {
     checkpoints: Option<StoreUrl>,
     seal: Seal,
     photons: Vec<PathBuf>,
+    mcp: FileMcp,
     daemon: FileDaemon,
 }
 
@@ -118,6 +127,12 @@ impl FileDaemon {
 }
 
 #[derive(Deserialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+struct FileMcp {
+    servers: BTreeMap<String, ServerConfig>,
+}
+
+#[derive(Deserialize, Default, Debug)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct FileLimits {
     #[serde(deserialize_with = "duration")]
@@ -146,6 +161,7 @@ impl Settings {
             seal: Seal::default(),
             photons: vec![home.to_owned()],
             daemon: FileDaemon::default(),
+            servers: BTreeMap::new(),
             grants: Grants::default(),
         };
         match &globals.config {
@@ -186,6 +202,10 @@ impl Settings {
                         );
                         file.daemon = FileDaemon::default();
                     }
+                    if !file.mcp.servers.is_empty() {
+                        tracing::warn!("the MCP servers in ./{NAME} do not count unless you name it: --config {NAME}");
+                        file.mcp.servers.clear();
+                    }
                     settings.add(file);
                 }
             }
@@ -214,6 +234,7 @@ impl Settings {
         if file.permissions != Grants::default() {
             self.grants = file.permissions;
         }
+        self.servers.extend(file.mcp.servers);
         self.store = file.store.or(self.store.take());
         self.checkpoints = file.checkpoints.or(self.checkpoints.take());
         if file.seal != Seal::default() {
@@ -248,6 +269,9 @@ impl Settings {
         }
         if !globals.photons.is_empty() {
             self.photons.clone_from(&globals.photons);
+        }
+        if let Some(file) = &globals.mcp_config {
+            self.servers.extend(daemon::clients::from_file(file)?);
         }
         globals.add_to(&mut self.grants);
         Ok(())

@@ -23,6 +23,29 @@ pub fn snippet(
     id: Option<RunId>,
     permissions: &Permissions,
 ) -> Result<NewRun, BundleError> {
+    within(source, cwd, namespaces, id, permissions, true)
+}
+
+/// The same for an agent's snippet, whose server may have been started in any folder: it imports packages and what may
+/// be read, and nothing else from `cwd`.
+pub fn agents_snippet(
+    source: &str,
+    cwd: &Path,
+    namespaces: &[String],
+    id: Option<RunId>,
+    permissions: &Permissions,
+) -> Result<NewRun, BundleError> {
+    within(source, cwd, namespaces, id, permissions, false)
+}
+
+fn within(
+    source: &str,
+    cwd: &Path,
+    namespaces: &[String],
+    id: Option<RunId>,
+    permissions: &Permissions,
+    own_folder: bool,
+) -> Result<NewRun, BundleError> {
     let cause = |e: std::io::Error| BundleError::Read { file: cwd.display().to_string(), cause: e.to_string() };
     let here = cwd.canonicalize().map_err(cause)?;
     let may_read = |path: &Path| match permissions.decide(&Access::Read(path.to_owned())) {
@@ -31,7 +54,7 @@ pub fn snippet(
         Decision::Ungranted => {
             let packages =
                 |above: &Path| path.starts_with(above.join("node_modules")) || path == above.join("package.json");
-            path.starts_with(&here) || here.ancestors().any(packages)
+            (own_folder && path.starts_with(&here)) || here.ancestors().any(packages)
         }
     };
     let mut code = bundler::snippet(&Fenced::new(&OsFiles, &may_read), source, cwd)?;

@@ -56,19 +56,43 @@ impl Supervisor {
 
     /// Begins a new run.
     pub async fn start(&self, new: NewRun) -> Result<Running, ExecError> {
-        let driver = self.executor.start(new).await?;
+        self.start_within(new, None).await
+    }
+
+    /// Begins a new run that may take at most `wall` in all, waits included, if that is less than every run may.
+    pub async fn start_within(&self, new: NewRun, wall: Option<Duration>) -> Result<Running, ExecError> {
+        let driver = self.within(wall).start(new).await?;
         Ok(self.drive(driver))
     }
 
     /// Takes a run up, or gives how it has ended. A run that is driven here already is given as it is.
     pub async fn resume(&self, run: &RunId, why: &str, retry: Retry) -> Result<Result<Running, Finished>, ExecError> {
+        self.resume_within(run, why, retry, None).await
+    }
+
+    /// The same for a run that may take at most `wall` since its start.
+    pub async fn resume_within(
+        &self,
+        run: &RunId,
+        why: &str,
+        retry: Retry,
+        wall: Option<Duration>,
+    ) -> Result<Result<Running, Finished>, ExecError> {
         if let Some(running) = self.get(run) {
             return Ok(Ok(running));
         }
-        match self.executor.resume(run, why, retry, false).await? {
+        match self.within(wall).resume(run, why, retry, false).await? {
             Opened::Driver(driver) => Ok(Ok(self.drive(*driver))),
             Opened::Ended(finished) => Ok(Err(finished)),
         }
+    }
+
+    /// The executor for a run with a time limit of its own.
+    fn within(&self, wall: Option<Duration>) -> Executor {
+        let Some(wall) = wall else { return self.executor.clone() };
+        let mut config = self.executor.config().clone();
+        config.limits.wall = Some(config.limits.wall.map_or(wall, |every| every.min(wall)));
+        Executor::new(self.executor.parts().clone(), config)
     }
 
     /// The run, if this process drives it.
@@ -79,6 +103,14 @@ impl Supervisor {
     /// How many runs are driven here.
     pub fn count(&self) -> usize {
         self.lock().len()
+    }
+
+    /// Done when nothing is driven here.
+    pub async fn idle(&self) {
+        loop {
+            let Some(any) = self.lock().values().next().cloned() else { return };
+            let _ = any.ended().await;
+        }
     }
 
     /// Asks all drivers to leave, and waits for them: the runs are resumable then. `false` if some did not leave

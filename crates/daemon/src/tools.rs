@@ -43,6 +43,12 @@ pub trait ToolSource: Send + Sync + 'static {
     /// when the run is taken up.
     async fn call(&self, context: &CallContext, name: &str, tool: &str, args: Map<String, Value>) -> Outcome;
 
+    /// What calling a tool does to the world, if one of its names is meant and it knows; a write otherwise. Asks nobody.
+    fn class(&self, name: &str, tool: &str) -> Option<EffectClass> {
+        let _ = (name, tool);
+        None
+    }
+
     /// The run is not driven here any more; see [`executor::Host::left`].
     fn left(&self, run: &RunId, how: &Result<Finished, ExecError>) {
         let _ = (run, how);
@@ -212,7 +218,7 @@ async fn names_of(source: &Arc<dyn ToolSource>) -> Vec<String> {
 }
 
 /// Whether a program that writes `written` means `name`: what cannot stand in a name of JavaScript is an underscore.
-fn same(name: &str, written: &str) -> bool {
+pub(crate) fn same(name: &str, written: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
     let as_written = || name.chars().map(|c| if plain(c) { c } else { '_' });
     name == written || as_written().eq(written.chars()) || std::iter::once('_').chain(as_written()).eq(written.chars())
@@ -250,8 +256,19 @@ fn score(info: &ToolInfo, words: &[String]) -> usize {
 
 #[async_trait]
 impl Operations for Tools {
-    fn class(&self, op: &str, _: &Payload) -> EffectClass {
-        if matches!(op, "tools.list" | "ncp.find") { EffectClass::Read } else { EffectClass::Write }
+    fn class(&self, op: &str, args: &Payload) -> EffectClass {
+        if matches!(op, "tools.list" | "ncp.find") {
+            return EffectClass::Read;
+        }
+        let asked: Asked = args.json.to().unwrap_or_default();
+        let named = match (op, &asked.source, &asked.tool) {
+            ("tools.call", Some(name), Some(tool)) => Some((name.as_str(), tool.as_str())),
+            ("ncp.run", _, Some(tool)) => tool.split_once(['.', ':']),
+            _ => None,
+        };
+        let sources = || self.served.get().into_iter().flat_map(|served| &served.sources);
+        let known = named.and_then(|(name, tool)| sources().find_map(|source| source.class(name, tool)));
+        known.unwrap_or(EffectClass::Write)
     }
 
     async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome {

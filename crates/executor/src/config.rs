@@ -40,6 +40,8 @@ pub struct Config {
     pub park_after: Duration,
     /// Named in leases and journals.
     pub owner: Owner,
+    /// Noted with every run that is begun here, by a server that takes up such runs by itself.
+    pub begun_by: Option<String>,
     /// The most snapshots' replay tail: results delivered since the last.
     pub snapshot_wakes: u64,
     /// Checkpoints are kept in another store than journals, which may hold those of runs that are not known here.
@@ -55,6 +57,7 @@ impl Config {
             limits: Limits::default(),
             park_after: limits::EVICT_AFTER,
             owner,
+            begun_by: None,
             snapshot_wakes: limits::SNAPSHOT_EVERY_WAKES,
             checkpoints_apart: false,
         }

@@ -91,8 +91,15 @@ impl Executor {
         let code = self.pin(&new.code).await?;
         let lease = self.parts.journals.create(&id, &self.config.owner).await?;
         let mut log = Log::new(&self.parts, lease, self.config.durable, Place::default(), 0);
-        let origin =
-            Origin { v: FORMAT, guest: new.code.guest.clone(), code, method: new.method.clone(), seed, fork: None };
+        let origin = Origin {
+            v: FORMAT,
+            guest: new.code.guest.clone(),
+            code,
+            method: new.method.clone(),
+            seed,
+            by: self.config.begun_by.clone(),
+            fork: None,
+        };
         let start = Start {
             tool: new.tool,
             params: new.params.clone().into(),

@@ -21,7 +21,7 @@ mod saved;
 mod screen;
 mod state;
 
-pub use fetch::{Resolve, SystemResolver};
+pub use fetch::{Resolve, SystemResolver, http_client};
 pub use gate::Gate;
 pub use local::{Builder, LocalHost, Operations};
 pub use permissions::{Access, Checkpoints, Grants, Permissions};

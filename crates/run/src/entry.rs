@@ -67,6 +67,9 @@ pub struct Origin {
     pub method: Option<String>,
     /// The source of the run's random numbers.
     pub seed: Seed,
+    /// The command that began it, which takes up by itself what it was killed over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
     /// The run that this one goes on from.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fork: Option<ForkOf>,

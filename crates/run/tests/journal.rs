@@ -97,6 +97,7 @@ fn start() -> Entry {
         code: Hash::of(b"code"),
         method: None,
         seed: Seed([7; 32]),
+        by: Some("mcp".into()),
         fork: None,
     };
     let params = Json::parse("{\"a\":1}".into()).unwrap().into();

@@ -16,6 +16,7 @@ mod inspect;
 mod list;
 mod log;
 mod man;
+mod mcp;
 mod photon;
 pub mod repl;
 mod resume;
@@ -53,6 +54,7 @@ pub enum Command {
     Events(events::Args),
     Emit(events::Emit),
     Photon(photon::Args),
+    Mcp(mcp::Args),
     Store(store::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -92,6 +94,7 @@ pub async fn run(session: &Session, command: Command) -> Result<u8, Error> {
         Command::Events(args) => events::run(session, args).await,
         Command::Emit(args) => events::emit(session, args).await,
         Command::Photon(args) => photon::run(session, args).await,
+        Command::Mcp(args) => mcp::run(session, args).await,
         Command::Store(args) => store::run(session, args).await,
         Command::Doctor(args) => doctor::run(session, args).await,
         Command::Completions(args) => Ok(completions::run(&args)),

@@ -13,6 +13,7 @@ mod events;
 mod inspecting;
 mod limits;
 mod listing;
+mod mcp;
 mod neutron;
 mod output;
 mod permissions;

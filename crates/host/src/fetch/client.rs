@@ -124,6 +124,18 @@ impl reqwest::dns::Resolve for Checked {
     }
 }
 
+/// A client for addresses that the user has configured: no program chooses them, so nothing is asked of the gate.
+pub fn http_client() -> Result<Client, String> {
+    Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .user_agent(concat!("quicksave/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|e| format!("the HTTP client cannot be set up: {}", causes(&e)))
+}
+
 /// The TLS side: ring, the machine's authorities, and Mozilla's where the machine has none.
 fn tls() -> Result<rustls::ClientConfig, String> {
     static CONFIG: OnceLock<Result<rustls::ClientConfig, String>> = OnceLock::new();

@@ -24,7 +24,7 @@ use crate::args::{self, size};
 use crate::gate::{Gate, Pass, Vouch};
 use crate::permissions::Access;
 use client::Clients;
-pub use client::{Resolve, SystemResolver};
+pub use client::{Resolve, SystemResolver, http_client};
 pub(crate) use request::recorded;
 use request::{failed, latin1};
 

@@ -1,0 +1,169 @@
+//! `quicksave mcp`, spoken to line by line. What official clients get is tested in tests/mcp.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, signal, until};
+
+/// A server, and its client.
+struct Session {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    next: u64,
+}
+
+impl Session {
+    fn begin(home: &Home, args: &[&str]) -> Self {
+        let mut command = home.command(&[&["mcp"], args].concat());
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("started");
+        let input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut session = Self { child, input, output, next: 0 };
+        let me = json!({ "name": "test", "version": "1" });
+        let begun =
+            session.ask("initialize", json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": me }));
+        assert_eq!(begun["result"]["serverInfo"]["name"], "quicksave");
+        session.tell(json!({ "method": "notifications/initialized" }));
+        session
+    }
+
+    fn tell(&mut self, mut message: Value) {
+        message["jsonrpc"] = "2.0".into();
+        writeln!(self.input, "{message}").expect("the server reads");
+    }
+
+    fn send(&mut self, method: &str, params: Value) -> u64 {
+        self.next += 1;
+        self.tell(json!({ "id": self.next, "method": method, "params": params }));
+        self.next
+    }
+
+    /// The answer to a request; what comes before it is dropped.
+    fn answer(&mut self, id: u64) -> Value {
+        loop {
+            let mut line = String::new();
+            assert!(self.output.read_line(&mut line).expect("readable") > 0, "the server ended");
+            let message: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("no JSON ({e}): {line}"));
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+
+    fn ask(&mut self, method: &str, params: Value) -> Value {
+        let id = self.send(method, params);
+        self.answer(id)
+    }
+
+    fn call(&mut self, name: &str, args: Value) -> Value {
+        self.ask("tools/call", json!({ "name": name, "arguments": args }))["result"].take()
+    }
+
+    /// Closes standard input, and waits for the server's end.
+    fn end(mut self) -> i32 {
+        drop(self.input);
+        self.child.wait().expect("ended").code().expect("a code")
+    }
+}
+
+fn only_run(home: &Home) -> String {
+    let mut run = String::new();
+    until("a run", || {
+        let listed = home.json(&["list"]);
+        run = listed["runs"][0]["runId"].as_str().unwrap_or_default().to_owned();
+        !run.is_empty()
+    });
+    run
+}
+
+#[test]
+fn snippets_are_runs() {
+    let home = Home::new();
+    let mut session = Session::begin(&home, &[]);
+    let tools = session.ask("tools/list", json!({}));
+    assert!(tools["result"]["tools"].as_array().expect("a list").iter().any(|tool| tool["name"] == "code_run"));
+    let done = session.call("code:run", json!({ "code": "console.log('x'); return [1, 2]" }));
+    let shape = &done["structuredContent"];
+    assert_eq!((&shape["result"], &shape["logs"]), (&json!([1, 2]), &json!("x\n")), "{done}");
+    let run = shape["runId"].as_str().expect("an id");
+    assert_eq!(home.status(run), "completed");
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
+fn a_killed_server_goes_on_with_its_runs() {
+    let home = Home::new();
+    let mut session = Session::begin(&home, &[]);
+    let code = "for (let n = 0; n < 20; n++) { yield { checkpoint: true, id: `at-${n}`, state: n }; \
+                await new Promise((done) => setTimeout(done, 50)); } return 'finished'";
+    session.send("tools/call", json!({ "name": "code_run", "arguments": { "code": code } }));
+    let run = only_run(&home);
+    until("some steps", || home.json(&["show", &run])["lastCheckpoint"]["state"].as_u64().unwrap_or(0) >= 3);
+    session.child.kill().expect("killed");
+    session.child.wait().expect("ended");
+    assert_eq!(home.status(&run), "running", "nobody goes on with it yet");
+    let again = Session::begin(&home, &[]);
+    until("the end", || home.json(&["show", &run])["result"] == "finished");
+    assert_eq!(again.end(), 0);
+    // What a person began is left to the person.
+    let mut child = home.spawn(&["code", "--id", "mine", "await new Promise((d) => setTimeout(d, 30_000))"]);
+    until("a run", || home.journal("mine").exists());
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let mut again = Session::begin(&home, &[]);
+    assert_eq!(again.call("code_run", json!({ "code": "return 1" }))["structuredContent"]["result"], 1);
+    assert!(home.json(&["show", "mine"]).get("driver").is_none());
+    assert_eq!(again.end(), 0);
+}
+
+#[test]
+fn a_server_that_is_stopped_leaves_runs_that_go_on() {
+    let home = Home::new();
+    let mut session = Session::begin(&home, &["--linger", "0s"]);
+    let code = "await new Promise((done) => setTimeout(done, 1500)); return 'finished'";
+    session.send("tools/call", json!({ "name": "code_run", "arguments": { "code": code } }));
+    let run = only_run(&home);
+    signal(&session.child, rustix::process::Signal::TERM);
+    assert!(session.child.wait().expect("ended").success());
+    assert_eq!(home.status(&run), "running");
+    let again = Session::begin(&home, &[]);
+    until("the end", || home.json(&["show", &run])["result"] == "finished");
+    assert_eq!(again.end(), 0);
+}
+
+#[test]
+fn what_is_refused_before_anything_runs() {
+    let home = Home::new();
+    for (args, expected) in [
+        (&["mcp", "--http", "0.0.0.0:0"][..], "no token"),
+        (&["mcp", "--http", "nowhere"], "a port"),
+        (&["mcp", "--token-file", "x"], "--http"),
+        (&["mcp", "--http", "0", "--token-file", "missing"], "missing"),
+        (&["mcp", "--mcp-config", "missing.json"], "missing.json"),
+    ] {
+        let refused = home.run(args).expect(2);
+        assert!(refused.err.contains(expected), "{args:?}: {refused:?}");
+    }
+    let ended = home.run(&["mcp"]).expect(0);
+    assert_eq!(ended.out, "", "a client that says nothing gets nothing");
+}
+
+#[test]
+fn snippets_of_agents_import_what_is_granted() {
+    let home = Home::new();
+    home.write("secret.json", "{\"key\": 1}");
+    let code = json!({ "code": "import secret from './secret.json'; return secret" });
+    let mut session = Session::begin(&home, &[]);
+    let refused = session.call("code_run", code.clone());
+    assert_eq!(refused["isError"], true);
+    assert!(refused["content"][0]["text"].as_str().expect("text").contains("--allow-read"), "{refused}");
+    assert_eq!(session.end(), 0);
+    let mut session = Session::begin(&home, &["--allow-read=."]);
+    assert_eq!(session.call("code_run", code)["structuredContent"]["result"]["key"], 1);
+    assert_eq!(session.end(), 0);
+}

@@ -1,0 +1,142 @@
+// Photons as tools of `quicksave mcp`.
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+
+import { connect, eventually, flavours, inHome, ours, quicksave } from './support.mjs';
+
+const calc = `/** Sums and counts. */
+export default class Calc extends Photon {
+  private count = 0;
+  getState() { return { count: this.count }; }
+  setState(state: { count: number }) { this.count = state.count; }
+  /**
+   * Adds two numbers
+   * @param a The first {@min 0}
+   * @readOnly
+   */
+  add({ a, b }: { a: number; b: number }) { return a + b; }
+  /** Counts @destructive */
+  count_up() { this.count++; return { count: this.count }; }
+  /** Asks */
+  async *greet() { const name = yield { ask: 'text', message: 'Name?' }; return 'hello ' + name; }
+  /** @internal */
+  secret() { return 1; }
+}
+`;
+const put = (home, name, text) => writeFileSync(join(home, `${name}.photon.ts`), text);
+
+for (const flavour of flavours) {
+  test(`${flavour.name}: photons are tools`, { timeout: 60_000 }, () =>
+    inHome(async (home) => {
+      put(home, 'my-calc', calc);
+      put(home, 'broken', 'export default class { add(a: ) {} }');
+      const one = await connect(flavour, home, { answer: () => ({ action: 'accept', content: { answer: 'Ada' } }) });
+      try {
+        const { tools } = await one.client.listTools();
+        const named = (name) => tools.find((tool) => tool.name === name);
+        assert.deepEqual(tools.map((tool) => tool.name).filter((name) => !name.startsWith('code_')), [
+          'my-calc_add', 'my-calc_count_up', 'my-calc_greet',
+        ]);
+        const add = named('my-calc_add');
+        assert.match(add.description, /Adds two numbers/);
+        assert.equal(add.annotations.readOnlyHint, true);
+        assert.deepEqual(add.inputSchema.required, ['a', 'b']);
+        assert.equal(add.inputSchema.properties.a.minimum, 0);
+        for (const name of ['my-calc_add', 'my-calc:add', 'my-calc.add', 'my_calc_add']) {
+          const done = await one.call(name, { a: 1, b: 2 });
+          assert.deepEqual([done.content[0].text, !!done.isError], ['3', false], name);
+        }
+        // The call is a run of the photon.
+        const [run] = ours(home, 'list').runs;
+        assert.deepEqual([run.photon, run.tool, run.status], ['my-calc', 'add', 'completed']);
+        const wrong = await one.call('my-calc_add', { a: 'x', b: 2 });
+        assert.equal(wrong.isError, true);
+        assert.match(wrong.content[0].text, /\ba\b/);
+        const much = await one.call('my-calc_add', { a: 1, b: 2, c: 3 });
+        assert.match(much.content[0].text, /\bc\b/);
+        await assert.rejects(one.call('my-calc_secret'), /no tool/);
+        // State is kept, and each instance has its own.
+        for (const [instance, count] of [[undefined, 1], [undefined, 2], ['other', 1], [undefined, 3]]) {
+          const done = await one.call('my-calc_count_up', instance ? { instance } : {});
+          assert.deepEqual(done.structuredContent, { count }, JSON.stringify(done));
+        }
+        assert.equal((await one.call('my-calc_greet')).content[0].text, 'hello Ada');
+        // And in code mode they are namespaces.
+        assert.equal((await one.code('return await my_calc.add({ a: 20, b: 22 })')).result, 42);
+      } finally {
+        await one.close();
+      }
+    }));
+
+  test(`${flavour.name}: a client is told of other tools`, { timeout: 60_000 }, () =>
+    inHome(async (home) => {
+      const one = await connect(flavour, home);
+      try {
+        const names = async () => (await one.client.listTools()).tools.map((tool) => tool.name);
+        assert.ok(!(await names()).includes('late_hi'));
+        put(home, 'late', 'export default class { hi() { return "hi"; } }');
+        await eventually(() => one.changed() > 0, 'a notification');
+        await eventually(async () => (await names()).includes('late_hi'), 'the new tool');
+        assert.equal((await one.call('late_hi')).content[0].text, 'hi');
+        const before = one.changed();
+        put(home, 'late', 'export default class { hi() { return "hi"; } ho() { return "ho"; } }');
+        await eventually(() => one.changed() > before, 'another notification');
+      } finally {
+        await one.close();
+      }
+    }));
+}
+
+test('many tools come in pages', { timeout: 60_000 }, () =>
+  inHome(async (home) => {
+    const methods = Array.from({ length: 230 }, (_, n) => `m${n}() { return ${n}; }`).join('\n');
+    put(home, 'many', `export default class {\n${methods}\n}`);
+    const one = await connect(flavours[0], home);
+    try {
+      const names = [];
+      let cursor;
+      let pages = 0;
+      do {
+        const page = await one.client.listTools(cursor ? { cursor } : undefined);
+        names.push(...page.tools.map((tool) => tool.name));
+        cursor = page.nextCursor;
+        pages++;
+      } while (cursor);
+      assert.equal(pages, 3);
+      assert.equal(new Set(names).size, 236);
+      assert.equal((await one.call('many_m229')).content[0].text, '229');
+    } finally {
+      await one.close();
+    }
+  }));
+
+test('code becomes a photon, and a tool once a person enables it', { timeout: 60_000 }, () =>
+  inHome(async (home) => {
+    const one = await connect(flavours[0], home);
+    try {
+      const { runId } = await one.code('const owner = "octocat"; const limit = 2; return owner.repeat(limit)');
+      const saved = (await one.call('code:save_as_photon', { runId, name: 'repeat', description: 'Repeats a name' })).structuredContent;
+      assert.ok(existsSync(saved.file));
+      assert.equal(saved.inputSchema.properties.owner.default, 'octocat');
+      assert.equal(saved.enabled, false);
+      await assert.rejects(one.call('repeat_run'), /no tool/);
+      const enabled = spawnSync(quicksave, ['--home', home, 'photon', 'enable', 'repeat'], { encoding: 'utf8' });
+      assert.equal(enabled.status, 0, enabled.stderr);
+      const done = await eventually(() => one.call('repeat_run', { owner: 'ab' }).catch(() => null), 'the tool');
+      assert.equal(done.content[0].text, 'abab');
+      for (const [args, expected] of [
+        [{ runId, name: '../x' }, /cannot name a photon/],
+        [{ runId, name: 'repeat' }, /already/],
+        [{ runId: 'none', name: 'x' }, /none/],
+      ]) {
+        const refused = await one.call('code_save_as_photon', args);
+        assert.equal(refused.isError, true);
+        assert.match(refused.content[0].text, expected);
+      }
+    } finally {
+      await one.close();
+    }
+  }));
