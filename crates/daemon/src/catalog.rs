@@ -228,7 +228,7 @@ mod tests {
             |name: &str| list.iter().find(|e| e.name == name).expect(name).photon().expect_err(name).to_string();
         assert!(error("bad").contains("bad.photon.ts:2:13: "), "{}", error("bad"));
         assert!(error("none").contains("exports no class"), "{}", error("none"));
-        assert!(error("time").contains("time.photon.ts:1:32: @timeout"), "{}", error("time"));
+        assert!(error("time").contains("time.photon.ts:1:28: @timeout"), "{}", error("time"));
         assert!(error("a b").contains("rename the file"), "{}", error("a b"));
         let notes = catalog.find("notes").expect("there");
         assert_eq!(notes.methods().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["add"]);

@@ -7,11 +7,18 @@ pub const MAX_TYPE: usize = 256;
 pub const MAX_TYPES: usize = 256;
 
 /// A set of patterns. `*` is every event, `order.*` and `order*` those that begin so, anything else one name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     all: bool,
     prefixes: Vec<String>,
     names: Vec<String>,
+}
+
+impl Default for Filter {
+    /// Everything.
+    fn default() -> Self {
+        Self { all: true, prefixes: Vec::new(), names: Vec::new() }
+    }
 }
 
 impl Filter {
