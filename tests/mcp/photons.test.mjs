@@ -90,6 +90,26 @@ for (const flavour of flavours) {
     }));
 }
 
+test('a question of a photon that a snippet calls is answered for the snippet', { timeout: 60_000 }, () =>
+  inHome(async (home) => {
+    put(home, 'my-calc', calc);
+    const asked = await connect(flavours[0], home, { answer: () => ({ action: 'accept', content: { answer: 'Ada' } }) });
+    try {
+      assert.equal((await asked.code('return await my_calc.greet({})')).result, 'hello Ada');
+    } finally {
+      await asked.close();
+    }
+    const one = await connect(flavours[0], home);
+    try {
+      const done = await one.code('return [await my_calc.greet({})]');
+      assert.deepEqual([done.status, done.waitingFor[0].kind], ['waiting', 'run'], JSON.stringify(done));
+      const resumed = await one.call('code_resume_run', { runId: done.runId, answer: 'Grace' });
+      assert.deepEqual(resumed.structuredContent.result, ['hello Grace'], JSON.stringify(resumed));
+    } finally {
+      await one.close();
+    }
+  }));
+
 test('many tools come in pages', { timeout: 60_000 }, () =>
   inHome(async (home) => {
     const methods = Array.from({ length: 230 }, (_, n) => `m${n}() { return ${n}; }`).join('\n');

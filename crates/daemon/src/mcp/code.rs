@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use executor::{ExecError, Finished, Request, Retry};
+use executor::{ExecError, Executor, Finished, Request, Retry};
 use rmcp::model::{CallToolResponse, CallToolResult, JsonObject, Tool, ToolAnnotations};
-use run::{RunId, Status, Summary};
+use run::{RunId, Status, Summary, entry::Waiting};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -254,17 +254,21 @@ async fn resume(call: &Call<'_>, args: ResumeArgs) -> Result<CallToolResponse, C
     let summary = executor.summary(&run).await.map_err(failed)?;
     let mut answered = Vec::new();
     let ended = summary.status().is_final();
+    let answers = args.answer.is_some();
     match (args.answer, args.signal) {
         (Some(_), Some(_)) => return Err(results::error("give an answer or a signal, not both")),
         (Some(_), _) | (_, Some(_)) if ended => {
             return Err(results::error(format!("run {run} waits for nothing: it is {}", summary.status())));
         }
         (Some(answer), None) => {
-            let request = answer_to(&run, &summary, args.ask.as_deref(), answer).map_err(results::error)?;
-            if let Request::Answer { n: Some(n), .. } = &request {
+            let (asking, its) = asking(call.executor(), &run, &summary).await.map_err(failed)?;
+            let request = answer_to(&asking, &its, args.ask.as_deref(), answer).map_err(results::error)?;
+            if let Request::Answer { n: Some(n), .. } = &request
+                && asking == run
+            {
                 answered.push(*n);
             }
-            executor.post(&run, &request).await.map_err(failed)?;
+            executor.post(&asking, &request).await.map_err(failed)?;
         }
         (None, Some(name)) => {
             let request = Request::Signal { name, value: args.value.into() };
@@ -272,9 +276,27 @@ async fn resume(call: &Call<'_>, args: ResumeArgs) -> Result<CallToolResponse, C
         }
         (None, None) => {}
     }
-    let why = if answered.is_empty() { "resume" } else { "answer" };
+    let why = if answers { "answer" } else { "resume" };
     let retry = if args.retry { Retry::FromLastCheckpoint } else { Retry::No };
     take_up(call, &run, &summary, why, retry, &answered, &of_code).await
+}
+
+/// Runs that call runs that call runs are looked through to this depth.
+const DEPTH: usize = 32;
+
+/// The run whose question it is: this one, or one that it called and waits for.
+async fn asking(executor: &Executor, run: &RunId, summary: &Summary) -> Result<(RunId, Summary), ExecError> {
+    let (mut run, mut summary) = (run.clone(), summary.clone());
+    for _ in 0..DEPTH {
+        let called = summary.waiting_for.iter().find_map(|one| match one {
+            Waiting::Run { run, .. } => Some(run.clone()),
+            _ => None,
+        });
+        let Some(called) = called.filter(|_| summary.open_asks.is_empty()) else { break };
+        summary = executor.summary(&called).await?;
+        run = called;
+    }
+    Ok((run, summary))
 }
 
 /// Takes a run up and follows it to where it stops; `result` says what is given then.

@@ -91,6 +91,7 @@ fn with_next(mut shape: Value) -> Value {
         shape["waitingFor"].as_array().into_iter().flatten().filter_map(|one| one["kind"].as_str()).collect();
     let next = match kinds.first() {
         Some(&"ask") => "ask the user, then call code_resume_run with runId and answer",
+        Some(&"run") => "code_get_run tells what the run that it called asks; code_resume_run with this runId answers",
         Some(&"signal") => "code_resume_run with runId, signal and value sends it",
         Some(&"call") => "a person must decide: quicksave answer RUN --call N",
         _ => "code_resume_run with runId goes on when the time has come",
