@@ -176,12 +176,7 @@ fn method_head(name: &str, about: &str, parameters: &[Parameter<'_>], generator:
     out.push_str(&lines("   ", if about.is_empty() { name } else { about }));
     out.push('\n');
     for parameter in parameters {
-        out.push_str(&format!(
-            "   * @param {} A {}, {} unless given\n",
-            parameter.name,
-            parameter.kind,
-            prose(parameter.default)
-        ));
+        out.push_str(&format!("   * @param {} A constant of the code\n", parameter.name));
     }
     out.push_str("   */\n");
     let star = if generator { "*" } else { "" };
@@ -242,10 +237,10 @@ export default class WeeklyReport extends Photon {
   /**
    * Counts.
    * '@timeout 5'
-   * @param limit A number, 3 unless given
-   * @param who A string, \"Ada * / @x\" unless given
-   * @param low A number, -1 unless given
-   * @param on A boolean, true unless given
+   * @param limit A constant of the code
+   * @param who A constant of the code
+   * @param low A constant of the code
+   * @param on A constant of the code
    */
   async run({ limit = 3, who = \"Ada */ @x\", low = -1, on = true }: { limit?: number; who?: string; low?: number; on?: boolean } = {}) {
 const github = tools.namespace(\"github\");

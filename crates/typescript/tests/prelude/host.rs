@@ -78,6 +78,10 @@ impl Host {
             }
             "env.get" => Ok(json!(self.env.get(a["name"].as_str().unwrap_or_default())).into()),
             "env.list" => Ok(json!(self.env).into()),
+            "state.load" if a["hold"] == true => {
+                let state = self.states.get(&key(&a)).cloned().unwrap_or_default();
+                Ok(json!({"state": state, "version": "v1"}).into())
+            }
             "state.load" => Ok(self.states.get(&key(&a)).cloned().unwrap_or_default().into()),
             "state.save" => {
                 self.states.insert(key(&a), a["state"].clone());
