@@ -18,6 +18,13 @@ pub enum Reference<'a> {
     Shell(&'a str),
     /// `http://…` or `https://…`.
     Http(&'a str),
+    /// `photon:NAME.METHOD`.
+    Photon {
+        /// The photon.
+        name: &'a str,
+        /// The method; may be left out where the photon has one.
+        method: Option<&'a str>,
+    },
 }
 
 impl<'a> Reference<'a> {
@@ -28,6 +35,10 @@ impl<'a> Reference<'a> {
         }
         if text.starts_with("http://") || text.starts_with("https://") {
             return Self::Http(text);
+        }
+        if let Some(target) = text.strip_prefix("photon:") {
+            let (name, method) = target.split_once('.').map_or((target, None), |(name, method)| (name, Some(method)));
+            return Self::Photon { name, method };
         }
         if text.starts_with("./") || text.starts_with("../") {
             let (file, name) = text.rsplit_once('#').map_or((text, None), |(file, name)| (file, Some(name)));
@@ -59,11 +70,14 @@ pub(crate) fn reference_fault(text: &str) -> Option<String> {
     }
     match Reference::parse(text) {
         Reference::Registered("") => Some(
-            "is empty; name a node, a file's export (./nodes.ts#name), shell:COMMAND \
-            or an http URL"
+            "is empty; name a node, a file's export (./nodes.ts#name), shell:COMMAND, \
+            photon:NAME.METHOD or an http URL"
                 .into(),
         ),
         Reference::Registered(name) if name.chars().any(char::is_control) => Some("holds control characters".into()),
+        Reference::Photon { name: "", .. } | Reference::Photon { method: Some(""), .. } => {
+            Some("names no method of a photon; write photon:NAME.METHOD".into())
+        }
         Reference::Shell("") => Some("names no command; write it behind `shell:`".into()),
         Reference::File { file, name } => match (file.rsplit('/').next(), name) {
             (_, Some("")) => Some("names no export behind `#`; name one or drop the `#`".into()),

@@ -171,6 +171,8 @@ pub(super) enum Runner {
     Shell(String),
     /// A request.
     Http(String),
+    /// A method of a photon.
+    Photon { name: String, method: Option<String> },
 }
 
 /// A pinned DAG, ready to run.
@@ -208,6 +210,9 @@ impl Unpacked {
             Ok(match Reference::parse(reference_text) {
                 Reference::Shell(command) => Runner::Shell(command.into()),
                 Reference::Http(url) => Runner::Http(url.into()),
+                Reference::Photon { name, method } => {
+                    Runner::Photon { name: name.into(), method: method.map(str::to_owned) }
+                }
                 reference @ (Reference::Registered(_) | Reference::File { .. }) => {
                     let (named, name) = match reference {
                         Reference::File { file, name } => (file, name),

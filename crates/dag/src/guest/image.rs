@@ -72,7 +72,11 @@ pub(super) fn decode(image: &Bytes, dag: Arc<Unpacked>, limits: Limits) -> Resul
         serde_json::from_slice(field(&mut at).ok_or_else(cut)?).map_err(|e| bad("what is waited for", &e))?;
     let sites = dag.compiled.sites().len() as u32;
     for (n, wait) in waits {
-        if let Wait::Inner(call, _) | Wait::Timer(call) | Wait::Shell(call, _) | Wait::Http(call, _) = wait
+        if let Wait::Inner(call, _)
+        | Wait::Timer(call)
+        | Wait::Shell(call, _)
+        | Wait::Http(call, _)
+        | Wait::Photon(call, _) = wait
             && call.site >= sites
         {
             return Err(GuestError::Refused("something is waited for that the DAG does not have".into()));

@@ -1,4 +1,4 @@
-//! Commands and requests as nodes: what they are asked, and what their answers mean.
+//! Commands, requests and methods of photons as nodes: what they are asked, and what their answers mean.
 
 use bytes::Bytes;
 use run::{Effect, Outcome, Payload};
@@ -32,6 +32,12 @@ pub(super) fn http(url: &str, state: &Value) -> Effect {
     Effect::Call { op: "fetch".into(), args: Payload { json: args.into(), bytes: Some(text(state)) } }
 }
 
+/// The call, with those fields of the state that the method takes.
+pub(super) fn photon(name: &str, method: Option<&str>, state: &Value) -> Effect {
+    let args = json!({ "photon": name, "method": method, "params": state, "pick": true });
+    Effect::Call { op: "photon.call".into(), args: args.into() }
+}
+
 fn text(state: &Value) -> Bytes {
     state.to_string().into_bytes().into()
 }
@@ -63,20 +69,42 @@ pub(super) fn answered(name: &str, outcome: Outcome) -> Result<NodeResult, Faile
     Ok(given(name, &body))
 }
 
-/// A JSON object of output, state and result is that; nothing is `success`; all else is data, which goes into the
-/// state under the placement's name and is the result of an item.
+/// What a method returned.
+pub(super) fn returned(name: &str, outcome: Outcome) -> Result<NodeResult, Failed> {
+    // Arguments that do not fit, or a photon that is not there, are no better the next time.
+    let fatal = |code: Option<&str>| matches!(code, Some("ERR_INVALID_ARG_VALUE" | "ERR_UNKNOWN_PHOTON" | "ERR_UNKNOWN_TOOL"));
+    let payload = outcome.map_err(|e| Failed { fatal: fatal(e.code.as_deref()), message: e.to_string() })?;
+    if payload.bytes.is_some() {
+        return Err(Failed { message: "the method returned bytes; a state is JSON".into(), fatal: true });
+    }
+    Ok(match payload.json.value() {
+        Value::Null => success(),
+        value => meant(name, value),
+    })
+}
+
+fn success() -> NodeResult {
+    NodeResult { port: crate::document::SUCCESS.into(), ..NodeResult::default() }
+}
+
+/// Text is JSON if it can be, and nothing is `success`.
 fn given(name: &str, text: &str) -> NodeResult {
-    let success = NodeResult { port: crate::document::SUCCESS.into(), ..NodeResult::default() };
-    let text = text.trim();
-    let data = match serde_json::from_str(text) {
-        _ if text.is_empty() => return success,
-        Ok(Value::Object(fields)) => match NodeResult::read(Value::Object(fields.clone())) {
+    match text.trim() {
+        "" => success(),
+        text => meant(name, serde_json::from_str(text).unwrap_or_else(|_| text.into())),
+    }
+}
+
+/// A JSON object of output, state and result is that; all else is data, which goes into the state under the
+/// placement's name and is the result of an item.
+fn meant(name: &str, value: Value) -> NodeResult {
+    let data = match value {
+        Value::Object(fields) => match NodeResult::read(Value::Object(fields.clone())) {
             Ok(result) if !fields.is_empty() => return result,
             _ => Value::Object(fields),
         },
-        Ok(value) => value,
-        Err(_) => text.into(),
+        value => value,
     };
     let state = Map::from_iter([(name.to_owned(), data.clone())]);
-    NodeResult { state, result: Some(data), ..success }
+    NodeResult { state, result: Some(data), ..success() }
 }

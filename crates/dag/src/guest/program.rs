@@ -29,6 +29,8 @@ pub(super) enum Wait {
     Shell(Call, Role),
     /// A request that is a node.
     Http(Call, Role),
+    /// A method of a photon that is a node.
+    Photon(Call, Role),
     /// The checkpoint of a placement that has ended.
     Checkpoint,
 }
@@ -36,7 +38,7 @@ pub(super) enum Wait {
 impl Wait {
     fn is_of(&self, call: Call) -> bool {
         match self {
-            Self::Inner(of, _) | Self::Shell(of, _) | Self::Http(of, _) => *of == call,
+            Self::Inner(of, _) | Self::Shell(of, _) | Self::Http(of, _) | Self::Photon(of, _) => *of == call,
             Self::Timer(_) | Self::Checkpoint => false,
         }
     }
@@ -258,6 +260,11 @@ impl Running {
                 self.waits.insert(n, Wait::Http(call, role));
                 Ok(Ok(()))
             }
+            Some(Runner::Photon { name, method }) => {
+                let n = port.effect(nodes::photon(name, method.as_deref(), &params["state"]))?;
+                self.waits.insert(n, Wait::Photon(call, role));
+                Ok(Ok(()))
+            }
             Some(Runner::Program { guest, code, method }) => match guest.load(code, &self.limits) {
                 Ok(program) => {
                     self.inner.insert(call, Inner { role, program });
@@ -382,6 +389,10 @@ impl Running {
             }
             Wait::Shell(call, role) => {
                 let result = nodes::exited(&name(self, call), outcome);
+                self.settle(call, role, result, &mut actions)
+            }
+            Wait::Photon(call, role) => {
+                let result = nodes::returned(&name(self, call), outcome);
                 self.settle(call, role, result, &mut actions)
             }
             Wait::Http(call, role) => {
