@@ -23,6 +23,8 @@ pub struct Call {
     pub instance: Option<String>,
     /// The arguments by name.
     pub args: Map<String, Value>,
+    /// Of the arguments only those count that the method takes.
+    pub pick: bool,
     /// Arguments as texts of a command line; the schema decides what they are. They go before `args`.
     pub texts: Vec<(String, String)>,
     /// The run's id; made from the time if absent.
@@ -180,6 +182,11 @@ pub fn prepare(entry: Arc<Entry>, call: Call) -> Result<Prepared, CallError> {
     for (name, text) in call.texts {
         let value = tools::coerce(&tool.input_schema, &name, &text);
         args.insert(name, value);
+    }
+    if call.pick {
+        for argument in tools::unknown(&tool, &args) {
+            args.remove(&argument.path);
+        }
     }
     let unknown = tools::unknown(&tool, &args);
     if !unknown.is_empty() {

@@ -81,6 +81,7 @@ struct Asked {
     photon: Option<String>,
     method: Option<String>,
     instance: Option<String>,
+    pick: bool,
     args: Map<String, Value>,
     params: Map<String, Value>,
     query: String,
@@ -185,7 +186,7 @@ impl Tools {
             "photon.call" => {
                 let photon = asked.photon.ok_or_else(|| missing("photon"))?;
                 let (method, instance, args) = (asked.method, asked.instance, asked.params);
-                let call = Call { photon, method, instance, args, ..Call::default() };
+                let call = Call { photon, method, instance, args, pick: asked.pick, ..Call::default() };
                 self.served()?.children.call(context, call).await
             }
             "ncp.find" => {

@@ -69,7 +69,10 @@ pub(crate) fn named(texts: Vec<String>) -> Result<BTreeMap<String, String>, Erro
     for text in texts {
         let dag = Dag::parse(&text).map_err(|e| Error::new(format!("a DAG's document: {e}")))?.dag;
         for (path, reference) in dag.references() {
-            if matches!(Reference::parse(reference), Reference::Shell(_) | Reference::Http(_) | Reference::Photon { .. }) {
+            if matches!(
+                Reference::parse(reference),
+                Reference::Shell(_) | Reference::Http(_) | Reference::Photon { .. }
+            ) {
                 let how = "name a registered function that does it";
                 return Err(Error::new(format!(
                     "DAG {:?}: {path}: {reference:?} is not performed here; {how}",

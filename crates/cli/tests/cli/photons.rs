@@ -341,3 +341,28 @@ fn counters_of_the_seed_count_over_two_sessions() {
     }
     until("backups", || home.home().join("state/counter/backups/default.000003.json").exists());
 }
+
+#[test]
+fn methods_are_nodes_of_dags() {
+    let home = home(&[("notes", NOTES)]);
+    let node = |name: &str, node: &str, next: Value| json!({ "@type": "SingleNode", "name": name, "node": node, "outputs": { "success": next } });
+    let document = |second: &str| {
+        let nodes = [node("first", "photon:notes.add", "second".into()), node("second", second, Value::Null)];
+        json!({ "@type": "DAG", "name": "noted", "version": "1", "entrypoint": "first", "nodes": nodes }).to_string()
+    };
+    home.write("noted.dag.json", &document("photon:notes.list"));
+    // What the method does not take stays in the state.
+    let ran = home.json(&["run", "noted.dag.json", "-p", "text=milk", "-p", "times=2", "-p", "other=1"]);
+    let state = &ran["result"]["state"];
+    assert_eq!((&state["first"], &state["second"]), (&json!(2), &json!(["milk", "milk"])), "{ran}");
+    assert_eq!(state["other"], 1);
+    // Each call is a run of its own, below the DAG's.
+    let runs = home.json(&["list"]);
+    let called = runs["runs"].as_array().expect("runs").iter().filter(|run| run["photon"] == "notes").count();
+    assert_eq!(called, 2, "{runs}");
+    home.write("noted.dag.json", &document("photon:nots.list"));
+    let failed = home.run(&["run", "noted.dag.json", "-p", "text=xy"]).expect(1);
+    assert!(failed.err.contains("nots") && failed.err.contains("notes"), "{failed:?}");
+    let wrong = home.run(&["run", "noted.dag.json", "-p", "text=xy", "-p", "times=many"]).expect(1);
+    assert!(wrong.err.contains("times"), "{wrong:?}");
+}

@@ -72,7 +72,8 @@ pub(super) fn answered(name: &str, outcome: Outcome) -> Result<NodeResult, Faile
 /// What a method returned.
 pub(super) fn returned(name: &str, outcome: Outcome) -> Result<NodeResult, Failed> {
     // Arguments that do not fit, or a photon that is not there, are no better the next time.
-    let fatal = |code: Option<&str>| matches!(code, Some("ERR_INVALID_ARG_VALUE" | "ERR_UNKNOWN_PHOTON" | "ERR_UNKNOWN_TOOL"));
+    let fatal =
+        |code: Option<&str>| matches!(code, Some("ERR_INVALID_ARG_VALUE" | "ERR_UNKNOWN_PHOTON" | "ERR_UNKNOWN_TOOL"));
     let payload = outcome.map_err(|e| Failed { fatal: fatal(e.code.as_deref()), message: e.to_string() })?;
     if payload.bytes.is_some() {
         return Err(Failed { message: "the method returned bytes; a state is JSON".into(), fatal: true });

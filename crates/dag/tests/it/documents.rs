@@ -81,7 +81,9 @@ fn every_fault_names_its_path() {
     );
     check(
         |d| d["nodes"][0]["node"] = "".into(),
-        &["nodes[0].node: is empty; name a node, a file's export (./nodes.ts#name), shell:COMMAND or an http URL"],
+        &[
+            "nodes[0].node: is empty; name a node, a file's export (./nodes.ts#name), shell:COMMAND, photon:NAME.METHOD or an http URL",
+        ],
     );
     check(|d| d["nodes"][0]["node"] = "shell: ".into(), &["nodes[0].node: names no command; write it behind `shell:`"]);
     check(
@@ -171,7 +173,7 @@ fn all_faults_are_reported_at_once() {
         &[
             "version: must be a string, not a number",
             "nodes[0].node: must be a string, not a number",
-            "nodes[1].combine: is empty; name a node, a file's export (./nodes.ts#name), shell:COMMAND or an http URL",
+            "nodes[1].combine: is empty; name a node, a file's export (./nodes.ts#name), shell:COMMAND, photon:NAME.METHOD or an http URL",
             "nodes[2].timeoutMs: must be a whole number from 1 to 31622400000, not 0",
         ],
     );
@@ -223,6 +225,8 @@ fn references_have_forms() {
         ("./a/b.ts#run", Reference::File { file: "./a/b.ts", name: Some("run") }),
         ("../n.nt", Reference::File { file: "../n.nt", name: None }),
         ("shell:wc -l", Reference::Shell("wc -l")),
+        ("photon:notes.add", Reference::Photon { name: "notes", method: Some("add") }),
+        ("photon:notes", Reference::Photon { name: "notes", method: None }),
         ("https://example.com/x#y", Reference::Http("https://example.com/x#y")),
     ];
     for (text, wanted) in cases {
