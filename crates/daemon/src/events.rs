@@ -16,6 +16,7 @@ use host::{PermissionRequest, Reply, Screen};
 use run::{Ask, Effect, Outcome, RunId};
 use serde_json::{Value, json};
 use store::StoreError;
+use tokio::sync::Notify;
 
 use crate::broker::{EventLog, Filter, MAX_LINE, NewEvent, Place, Publisher, Unsent, held};
 use crate::calls::Calls;
@@ -38,6 +39,8 @@ pub struct Events {
     /// Folders whose photons listen too: those that a command was pointed at.
     also: Mutex<Vec<PathBuf>>,
     local: Mutex<VecDeque<Unsent>>,
+    /// Told when something waits in `local`.
+    arrived: Notify,
 }
 
 enum Way {
@@ -59,7 +62,13 @@ impl Events {
     }
 
     fn by(way: Way) -> Arc<Self> {
-        Arc::new(Self { way, calls: OnceLock::new(), also: Mutex::default(), local: Mutex::default() })
+        Arc::new(Self {
+            way,
+            calls: OnceLock::new(),
+            also: Mutex::default(),
+            local: Mutex::default(),
+            arrived: Notify::new(),
+        })
     }
 
     /// A screen that takes events beside what `screen` shows.
@@ -120,6 +129,15 @@ impl Events {
             return tracing::warn!(kind = event.kind, "an event was dropped: {MAX_LOCAL} wait for their listeners");
         }
         local.push_back(event);
+        self.arrived.notify_one();
+    }
+
+    /// Hands events to the listeners here as they come; for a process that stays. Does not end.
+    pub async fn keep_settling(&self) {
+        loop {
+            self.arrived.notified().await;
+            self.settle().await;
+        }
     }
 
     /// Waits until what was published is with the daemon, or, without one, with the listeners here: their runs have

@@ -258,7 +258,8 @@ fn show(status: &Value) {
     let seconds = Duration::from_secs(status["uptimeMs"].as_u64().unwrap_or_default() / 1_000);
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), output::tame);
     let (runs, events) = (&status["runs"], &status["events"]);
-    output::line(format!("process {}, version {}, for {seconds:?}", status["pid"], text(&status["version"])));
+    let up = if seconds.is_zero() { "less than a second".into() } else { format!("{seconds:?}") };
+    output::line(format!("process {}, version {}, for {up}", status["pid"], text(&status["version"])));
     output::line(format!("runs are kept in {}", text(&status["store"])));
     output::line(format!(
         "{} runs driven, {} will be, {} sleep; {} were taken up",

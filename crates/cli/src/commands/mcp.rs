@@ -66,6 +66,8 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         photons: photons.clone(),
     });
     tokio::spawn(photons.keep_looking());
+    let events = session.events.clone();
+    tokio::spawn(async move { events.keep_settling().await });
     let supervisor = work.calls.supervisor().clone();
     tokio::spawn(async move {
         match resume_interrupted(&supervisor, Some("mcp")).await {

@@ -167,3 +167,62 @@ fn snippets_of_agents_import_what_is_granted() {
     assert_eq!(session.call("code_run", code)["structuredContent"]["result"]["key"], 1);
     assert_eq!(session.end(), 0);
 }
+
+#[test]
+fn a_bomb_stops_nobody_else() {
+    let home = Home::new();
+    let mut session = Session::begin(&home, &["--limit-cpu=2s", "--limit-memory=96MiB"]);
+    let bombs = [
+        "for (;;);",
+        "const again = () => Promise.resolve().then(again); await again()",
+        "const all = []; for (;;) all.push(new Uint8Array(1e6))",
+        "return await import('/etc/passwd')",
+    ];
+    let bombs =
+        bombs.map(|code| session.send("tools/call", json!({ "name": "code_run", "arguments": { "code": code } })));
+    let others: Vec<u64> = (0..8)
+        .map(|n| {
+            session.send("tools/call", json!({ "name": "code_run", "arguments": { "code": format!("return {n}") } }))
+        })
+        .collect();
+    let mut open: Vec<u64> = bombs.iter().chain(&others).copied().collect();
+    while !open.is_empty() {
+        let mut line = String::new();
+        assert!(session.output.read_line(&mut line).expect("readable") > 0, "the server ended");
+        let message: Value = serde_json::from_str(&line).expect("JSON");
+        let Some(id) = message["id"].as_u64() else { continue };
+        open.retain(|one| *one != id);
+        let result = &message["result"];
+        assert_eq!(result["isError"] == true, bombs.contains(&id), "{message}");
+        assert!(!line.contains("root:"), "{line}");
+        if let Some(n) = others.iter().position(|one| *one == id) {
+            assert_eq!(result["structuredContent"]["result"], n, "{message}");
+        }
+    }
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
+fn events_reach_listeners_in_a_server_without_a_daemon() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.home()).expect("made");
+    let says =
+        "export default class extends Photon { async say() { await this.emit({ type: 'said', data: { n: 1 } }); } }";
+    let hears = "export default class extends Photon {
+      heard = [];
+      getState() { return this.heard; }
+      setState(heard) { this.heard = heard; }
+      /** @notify-on said */
+      async onNotification(type, payload) { this.heard.push([type, payload]); }
+      async list() { return this.heard; }
+    }";
+    for (name, text) in [("says", says), ("hears", hears)] {
+        std::fs::write(home.home().join(format!("{name}.photon.ts")), text).expect("written");
+    }
+    let mut session = Session::begin(&home, &[]);
+    assert_ne!(session.call("says_say", json!({}))["isError"], true);
+    until("an event to be heard", || {
+        session.call("hears_list", json!({}))["structuredContent"]["result"] == json!([["said", { "n": 1 }]])
+    });
+    assert_eq!(session.end(), 0);
+}
