@@ -2,6 +2,7 @@
 
 use std::{io::IsTerminal, sync::Arc};
 
+use daemon::Running;
 use executor::{Control, Driver, ExecError, Finished, Opened};
 use run::{Payload, RunId, entry::Waiting, program::ProgramError, time::iso};
 use tokio::{
@@ -27,6 +28,28 @@ pub async fn drive(session: &Session, driver: Driver, screen: &Terminal) -> Resu
     let control = driver.control();
     let finished = wait(driver.spawn(), &control, &run, session.globals.alone).await;
     settle(session).await;
+    told(session, run, finished, screen)
+}
+
+/// As [`drive`], of a run that is driven elsewhere in this process.
+pub async fn follow(session: &Session, running: Running, screen: &Terminal) -> Result<u8, Error> {
+    let (run, control) = (running.run.clone(), running.control().clone());
+    if session.globals.verbose > 0 {
+        error_line(format!("run {run}"));
+    }
+    let (tell, done) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let again = |cause: Arc<ExecError>| ExecError::Guest(run::GuestError::Engine(cause.to_string()));
+        let ended = running.ended().await;
+        // The other holder of the error has told nobody yet, or never will.
+        let _ = tell.send(ended.map_err(|cause| Arc::try_unwrap(cause).unwrap_or_else(again)));
+    });
+    let finished = wait(done, &control, &run, session.globals.alone).await;
+    settle(session).await;
+    told(session, run, finished, screen)
+}
+
+fn told(session: &Session, run: RunId, finished: Result<Finished, ExecError>, screen: &Terminal) -> Result<u8, Error> {
     screen.clear();
     match finished {
         Ok(finished) => tell(session, &run, &finished),

@@ -4,7 +4,7 @@ use std::io;
 
 pub use daemon::shapes::exit_code;
 use daemon::{
-    CallError,
+    CallError, Refusal,
     broker::{ClientError, PlaceError},
     save::SaveError,
 };
@@ -232,6 +232,8 @@ fn call(error: &CallError) -> (u8, Option<String>) {
             [] => "there are none; put one into the home as NAME.photon.ts, or name their folder with --photons".into(),
             _ => "see what there is with: quicksave photon list".into(),
         },
+        CallError::Refused { refusal: Refusal::Invalid { .. }, .. } => return (exit::USAGE, None),
+        CallError::Refused { .. } => return (exit::FAILED, None),
         CallError::Arguments { photon, .. } => format!("see what it takes with: quicksave photon show {photon}"),
         CallError::Broken { .. }
         | CallError::Bundle(_)

@@ -5,7 +5,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use daemon::{
-    Calls, Catalog, Children, Events, Runs, Schedules, Supervisor, ToolSource, Tools, broker::Place, clients::Clients,
+    Calls, Catalog, Children, Events, Middleware, Runs, Schedules, Supervisor, ToolSource, Tools, broker::Place,
+    clients::Clients, locks::Locks, middleware::SystemClock,
 };
 use executor::{CallContext, Config, ExecError, Executor, Finished, Host, Parts};
 use host::{Checkpoints, Facts, LocalHost, Permissions, Screen};
@@ -117,7 +118,8 @@ impl Session {
         let host = self.with(self.local(events.screen(screen))?, &runs, &tools).build();
         let executor = self.executor(what, guests(), Arc::new(host));
         runs.serve(executor.clone());
-        let calls = Calls::new(self.catalog(), Supervisor::new(executor));
+        let middleware = Middleware::new(&self.home, Arc::new(Locks::new(&self.home, what)), Arc::new(SystemClock));
+        let calls = Calls::new(self.catalog(), Supervisor::new(executor), middleware);
         let clients = self.clients()?;
         tools.serve(Children::new(calls.clone()), clients.clone().map(|clients| clients as Arc<dyn ToolSource>));
         events.serve(calls.clone());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bundler::OsFiles;
-use daemon::{Call, catalog};
+use daemon::{Call, Prepared, catalog};
 use executor::NewRun;
 use host::Permissions;
 use run::{Code, RunId};
@@ -28,12 +28,20 @@ pub fn photon_name(typed: &Path) -> Option<String> {
     (!file).then(|| name.to_owned())
 }
 
+/// What a module is run as.
+pub enum Program {
+    /// A method of a class, around which its tags may ask for something.
+    Call(Box<Prepared>),
+    /// Anything else.
+    Run(NewRun),
+}
+
 /// A run of the module in `file`: of a method, if it is a class, whose types say what it takes.
-pub fn file(file: &Path, call: Call) -> Result<NewRun, Error> {
+pub fn file(file: &Path, call: Call) -> Result<Program, Error> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     known_kind(file, &name)?;
     if let Some(entry) = photon(file) {
-        return Ok(daemon::calls::prepare(Arc::new(entry), call)?.new);
+        return Ok(Program::Call(Box::new(daemon::calls::prepare(Arc::new(entry), call)?)));
     }
     if call.instance.is_some() {
         return Err(Error::usage(
@@ -49,7 +57,7 @@ pub fn file(file: &Path, call: Call) -> Result<NewRun, Error> {
     // The name under which the program keeps its state, if it is a photon.
     let photon = Some(stem.to_owned());
     let tool = method.clone().unwrap_or_else(|| stem.to_owned());
-    Ok(NewRun {
+    Ok(Program::Run(NewRun {
         id,
         tool,
         photon,
@@ -58,7 +66,7 @@ pub fn file(file: &Path, call: Call) -> Result<NewRun, Error> {
         method,
         params: Value::from(params).into(),
         code: Arc::new(code),
-    })
+    }))
 }
 
 /// What the file offers, if a class is what it is about: its default export, or the class of a photon.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use bundler::tools::{self, FieldError, Tool, Visibility};
 use bundler::{BundleError, OsFiles};
 use executor::{ExecError, Finished, NewRun, Retry};
@@ -10,6 +12,7 @@ use run::{Failure, RunId};
 use serde_json::{Map, Value};
 
 use crate::catalog::{self, Broken, Catalog, Entry, Unknown};
+use crate::middleware::{Middleware, Refusal, Work};
 use crate::supervisor::{Ended, Running, Supervisor};
 
 /// Which method is called, with what.
@@ -29,6 +32,8 @@ pub struct Call {
     pub texts: Vec<(String, String)>,
     /// The run's id; made from the time if absent.
     pub id: Option<RunId>,
+    /// Calls of a method with the same key are one run: the later ones get its result, or wait for it.
+    pub key: Option<String>,
     /// The run that calls.
     pub parent: Option<RunId>,
     /// Whether methods with `@internal` may be called: schedules and webhooks may.
@@ -44,6 +49,8 @@ pub struct Prepared {
     pub tool: Tool,
     /// The run that it will be.
     pub new: NewRun,
+    /// Calls with the same key are one run.
+    pub key: Option<String>,
 }
 
 /// Why a call cannot be made. Nothing has run.
@@ -96,6 +103,14 @@ pub enum CallError {
         /// With their versions, as npm takes them.
         wanted: Vec<String>,
     },
+    /// What the method's tags ask for does not let the call through. It may be made again.
+    #[error("{tool}: {refusal}")]
+    Refused {
+        /// The photon, instance and method.
+        tool: String,
+        /// Why not.
+        refusal: Refusal,
+    },
     /// The code cannot be pinned.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -109,12 +124,13 @@ pub enum CallError {
 pub struct Calls {
     catalog: Arc<Catalog>,
     supervisor: Supervisor,
+    middleware: Middleware,
 }
 
 impl Calls {
-    /// Calls what is in `catalog`, driven by `supervisor`.
-    pub fn new(catalog: Arc<Catalog>, supervisor: Supervisor) -> Self {
-        Self { catalog, supervisor }
+    /// Calls what is in `catalog`, driven by `supervisor`, as the tags of methods say.
+    pub fn new(catalog: Arc<Catalog>, supervisor: Supervisor, middleware: Middleware) -> Self {
+        Self { catalog, supervisor, middleware }
     }
 
     /// What there is to call.
@@ -137,7 +153,47 @@ impl Calls {
     /// Starts a call.
     pub async fn start(&self, call: Call) -> Result<Running, CallError> {
         let prepared = self.prepare(call).await?;
-        Ok(self.supervisor.start(prepared.new).await?)
+        self.start_prepared(prepared).await
+    }
+
+    /// Starts a call that was prepared.
+    pub async fn start_prepared(&self, prepared: Prepared) -> Result<Running, CallError> {
+        match prepared.key {
+            Some(_) => self.start_keyed(prepared).await,
+            None => self.middleware.start(prepared, Arc::new(self.supervisor.clone())).await,
+        }
+    }
+
+    /// Starts the run of a key, goes on with it, or gives how it ended. One that failed is tried again.
+    async fn start_keyed(&self, mut prepared: Prepared) -> Result<Running, CallError> {
+        let new = &prepared.new;
+        let of = [new.photon.as_deref(), new.instance.as_deref(), Some(&*new.tool), prepared.key.take().as_deref()]
+            .map(|part| part.map(str::to_owned));
+        let id: RunId = format!("key_{}", &run::Hash::of(format!("{of:?}").as_bytes()).to_string()[..40])
+            .parse()
+            .map_err(|e| ExecError::Guest(run::GuestError::Engine(format!("{e}"))))?;
+        prepared.new.id = Some(id.clone());
+        loop {
+            match self.supervisor.resume(&id, "resume", Retry::FromLastCheckpoint).await {
+                Ok(Ok(running)) => return Ok(running),
+                Ok(Err(finished)) => return Ok(Running::over(id, Ok(finished))),
+                Err(ExecError::Store(store::StoreError::NotFound(_))) => {
+                    let work = Arc::new(self.supervisor.clone());
+                    match self.middleware.start(prepared.clone(), work).await {
+                        // Somebody was faster.
+                        Err(CallError::Exec(ExecError::Store(store::StoreError::Exists(_)))) => {}
+                        started => return started,
+                    }
+                }
+                // Killed between making its journal and writing to it: nothing of it has run.
+                Err(ExecError::State { .. }) => self.supervisor.executor().delete(&id).await?,
+                // Driven elsewhere: its result will come.
+                Err(ExecError::Store(store::StoreError::Held { .. })) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Starts a call whose run has a name of its own, or goes on with it, or gives how it has ended, if it was started
@@ -206,7 +262,7 @@ pub fn prepare(entry: Arc<Entry>, call: Call) -> Result<Prepared, CallError> {
         params: Value::Object(args).into(),
         code: Arc::new(code),
     };
-    Ok(Prepared { tool, new, entry })
+    Ok(Prepared { tool, new, entry, key: call.key })
 }
 
 /// What `@dependencies` names and is not there, if that is why the code cannot be pinned.
@@ -275,8 +331,23 @@ impl From<&CallError> for Failure {
             }
             CallError::Method { .. } => ("TypeError", "ERR_UNKNOWN_TOOL"),
             CallError::Arguments { .. } | CallError::Instance(_) => ("TypeError", "ERR_INVALID_ARG_VALUE"),
+            CallError::Refused { refusal, .. } => ("Error", refusal.code()),
             CallError::Exec(_) => ("Error", "ERR_RUNS"),
         };
         Failure::with_code(name, code, error.to_string())
+    }
+}
+
+#[async_trait]
+impl Work for Supervisor {
+    async fn start(&self, new: NewRun, timeout: Option<Duration>) -> Result<Running, CallError> {
+        Ok(self.start_within(new, timeout).await?)
+    }
+
+    async fn again(&self, run: &RunId) -> Result<Running, CallError> {
+        Ok(match self.resume(run, "retry", Retry::FromLastCheckpoint).await? {
+            Ok(running) => running,
+            Err(finished) => Running::over(run.clone(), Ok(finished)),
+        })
     }
 }

@@ -37,6 +37,16 @@ impl Running {
         }
     }
 
+    /// A run whose end is told by `ended`.
+    pub(crate) fn new(run: RunId, control: Arc<Control>, ended: watch::Receiver<Option<Ended>>) -> Self {
+        Self { run, control, ended }
+    }
+
+    /// A run that nobody drives any more.
+    pub(crate) fn over(run: RunId, ended: Ended) -> Self {
+        Self::new(run, Arc::default(), watch::channel(Some(ended)).1)
+    }
+
     /// For asking the driver to stop.
     pub fn control(&self) -> &Arc<Control> {
         &self.control
@@ -59,9 +69,9 @@ impl Supervisor {
         self.start_within(new, None).await
     }
 
-    /// Begins a new run that may take at most `wall` in all, waits included, if that is less than every run may.
-    pub async fn start_within(&self, new: NewRun, wall: Option<Duration>) -> Result<Running, ExecError> {
-        let driver = self.within(wall).start(new).await?;
+    /// Begins a new run that ends as timed out when `timeout` has passed.
+    pub async fn start_within(&self, new: NewRun, timeout: Option<Duration>) -> Result<Running, ExecError> {
+        let driver = self.executor.start_within(new, timeout).await?;
         Ok(self.drive(driver))
     }
 

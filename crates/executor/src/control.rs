@@ -102,6 +102,11 @@ impl Control {
         self.lock(&self.cancel).get_or_insert(reason);
     }
 
+    /// Why the run is to be ended, if somebody asked for that.
+    pub fn cancelled(&self) -> Option<String> {
+        self.lock(&self.cancel).clone()
+    }
+
     pub(crate) fn look_for_cancel(&self, messages: &[Message]) {
         for message in messages {
             if let Some(Request::Cancel { reason }) = Request::read(message) {
@@ -114,7 +119,7 @@ impl Control {
         if self.leaving() {
             return Some(ProgramError::new("left", ""));
         }
-        if let Some(reason) = self.lock(&self.cancel).clone() {
+        if let Some(reason) = self.cancelled() {
             return Some(ProgramError::new("cancelled", reason));
         }
         let (at, wall) = (*self.lock(&self.deadline))?;

@@ -1,6 +1,7 @@
 //! Starting runs and taking them up again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use run::{
     Body, Code, Guest, Hash, Json, RunId, Snapshot, Status, Summary, Wake,
@@ -83,6 +84,11 @@ impl Executor {
 
     /// Records a new run and opens it. Nothing of it runs before `Driver::drive`.
     pub async fn start(&self, new: NewRun) -> Result<Driver, ExecError> {
+        self.start_within(new, None).await
+    }
+
+    /// As [`Self::start`]; the run ends as timed out when `timeout` has passed since, whoever drives it then.
+    pub async fn start_within(&self, new: NewRun, timeout: Option<Duration>) -> Result<Driver, ExecError> {
         let seed = self.parts.world.seed();
         let id = new.id.unwrap_or_else(|| self.fresh_id());
         let guest = self.guest(&id, &new.code.guest)?.clone();
@@ -99,7 +105,9 @@ impl Executor {
             seed,
             by: self.config.begun_by.clone(),
             fork: None,
+            timeout: timeout.map(|timeout| timeout.as_millis() as run::time::Millis),
         };
+        let config = self.config_of(&origin);
         let start = Start {
             tool: new.tool,
             params: new.params.clone().into(),
@@ -123,7 +131,7 @@ impl Executor {
         let identity = Identity { photon: new.photon, instance: new.instance, parent: new.parent };
         let driven = Driven::new(
             self.parts.clone(),
-            self.config.clone(),
+            config,
             (id, identity),
             Some(log),
             (new.code, code),
@@ -134,6 +142,15 @@ impl Executor {
             now,
         );
         Ok(Driver { driven, start: Some(wake), ended: None })
+    }
+
+    /// How a run is driven that has a time of its own.
+    fn config_of(&self, origin: &Origin) -> Config {
+        let mut config = self.config.clone();
+        if let Some(own) = origin.timeout.map(Duration::from_millis) {
+            config.limits.wall = Some(config.limits.wall.map_or(own, |wall| wall.min(own)));
+        }
+        config
     }
 
     /// An id for a new run, made from the time and randomness.
@@ -378,7 +395,7 @@ impl Executor {
                 (guest.load(&code, &self.config.limits)?, State::default(), code, Some(wake))
             }
         };
-        let (parts, config): (Parts, Config) = (self.parts.clone(), self.config.clone());
+        let (parts, config) = (self.parts.clone(), self.config_of(origin));
         let control: Arc<Control> = Arc::default();
         let code = (code, origin.code);
         let (photon, instance, parent) = (start.photon.clone(), start.instance.clone(), start.parent.clone());

@@ -73,6 +73,9 @@ pub struct Origin {
     /// The run that this one goes on from.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fork: Option<ForkOf>,
+    /// How long it may take from its start, waits included, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timeout: Option<Millis>,
 }
 
 /// The journal format that is written.

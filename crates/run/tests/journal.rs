@@ -99,6 +99,7 @@ fn start() -> Entry {
         seed: Seed([7; 32]),
         by: Some("mcp".into()),
         fork: None,
+        timeout: None,
     };
     let params = Json::parse("{\"a\":1}".into()).unwrap().into();
     let start = Start { tool: "t".into(), params, photon: None, instance: None, parent: None, origin: Some(origin) };

@@ -196,6 +196,14 @@ class Photon {
   /** Shows a value in a format; without arguments takes away what was shown. */
   render(format, value) { emitYield(format === undefined ? { emit: 'render:clear' } : { emit: 'render', format, value }); }
 
+  /** Asks a person: yes or no; or what a yield of `{ ask: … }` asks. */
+  confirm(message, options) { return askPerson({ ...options, ask: 'confirm', message }); }
+  elicit(spec) {
+    if (!isAskYield(spec)) throw argumentTypeError('spec', "an object like {ask: 'text', message: '…'}", spec);
+    return askPerson(spec);
+  }
+  async sample() { throw codedError(Error, 'ERR_NOT_SUPPORTED', 'this.sample() is not there: no client lends its model to runs'); }
+
   /** Calls a method of another photon: `this.call('billing.generate', { id })`. */
   call(target, params, options) { return callPhoton(target, params, options?.instance); }
 

@@ -322,6 +322,7 @@ const photonCore = {
   getFieldValue: memberAt, formatFieldLabel: fieldLabel, renderFieldToText: fieldText,
 };
 Object.defineProperty(photonCore, 'RUNS_DIR', { get: runsFolder, enumerable: true });
+Object.defineProperty(photonCore, 'DEFAULT_PHOTON_DIR', { get: photonHome, enumerable: true });
 defineBuiltin('@portel/photon-core', photonCore);
 
 // Ambient, as the base class is: seed programs import nothing.

@@ -218,6 +218,24 @@ class KeptState {
   }
 }
 
+const settingsPlace = () => ({ photon: photonName(), instance: `${current.instance}.settings` });
+
+/** Puts what a person has set in the place of what the class says. */
+async function loadSettings(settings) {
+  const saved = (await perform('state.load', settingsPlace())) ?? {};
+  for (const name of Object.keys(settings)) if (Object.hasOwn(saved, name)) settings[name] = saved[name];
+  return saved;
+}
+
+/** The tool `settings`: keeps what is given, and shows all of them. */
+async function changeSettings(settings, saved, changes) {
+  if (Object.keys(changes).length > 0) {
+    Object.assign(settings, changes);
+    await perform('state.save', { ...settingsPlace(), state: { ...saved, ...changes } });
+  }
+  return settings;
+}
+
 async function runClass(Class, method, params) {
   const what = `class ${Class.name || '(anonymous)'}`;
   const how = howCalled(method);
@@ -226,6 +244,10 @@ async function runClass(Class, method, params) {
   const kept = new KeptState();
   const early = keys.length ? await kept.load() : null;
   const photon = lendPhoton(new Class(...injected(early)));
+  if (current.about.settings && isObject(photon.settings)) {
+    const saved = await loadSettings(photon.settings);
+    if (method === 'settings') return changeSettings(photon.settings, saved, params ?? {});
+  }
   const tool = chooseTool(photon, method, what);
   const keepsState = typeof photon.getState === 'function';
   if (keepsState && typeof photon.setState === 'function') {

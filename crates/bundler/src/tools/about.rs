@@ -10,6 +10,9 @@ pub fn about(photon: &Photon) -> Json {
     let methods = photon.tools.iter().chain(&photon.templates).chain(&photon.resources);
     let methods: Map<String, Value> = methods.map(|tool| (tool.name.clone(), method(tool))).collect();
     let mut about = json!({ "photon": photon.name, "methods": methods });
+    if photon.settings.is_some() {
+        about["settings"] = true.into();
+    }
     if let Some(class) = &photon.class_name {
         about["class"] = class.as_str().into();
     }

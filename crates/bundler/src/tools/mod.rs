@@ -205,9 +205,45 @@ fn extract(world: &World<'_>, file: usize, entry: &Path) -> Option<Photon> {
             method::Role::Resource => photon.resources.push(method.tool),
         }
     }
+    if let Some(schema) = &photon.settings
+        && photon.tools.iter().all(|method| method.name != SETTINGS)
+    {
+        let tool = settings_tool(schema);
+        photon.tools.push(tool);
+    }
     photon.errors = types.errors.take();
     photon.warnings = types.warnings.take();
     Some(photon)
+}
+
+/// The name of the tool that a photon with `protected settings` has without declaring it.
+const SETTINGS: &str = "settings";
+
+/// Shows the settings, and changes those that are given.
+fn settings_tool(schema: &Value) -> Tool {
+    let mut input_schema = schema.clone();
+    if let Some(schema) = input_schema.as_object_mut() {
+        schema.remove("required");
+    }
+    // What is not given stays as it is, and does not go back to where it began.
+    if let Some(properties) = input_schema.get_mut("properties").and_then(Value::as_object_mut) {
+        for property in properties.values_mut().filter_map(Value::as_object_mut) {
+            property.remove("default");
+        }
+    }
+    Tool {
+        name: SETTINGS.to_owned(),
+        description: "Shows the settings, and changes those that are given".to_owned(),
+        input_schema,
+        output_schema: None,
+        binding: Binding::Object { param: SETTINGS.to_owned(), optional: true },
+        is_async: true,
+        is_generator: false,
+        is_static: false,
+        visibility: Visibility::Public,
+        resource: None,
+        tags: Tags::default(),
+    }
 }
 
 /// The class that is the photon: the default export, or the first class that is exported, or the only one there is.

@@ -3,9 +3,16 @@
 use std::path::PathBuf;
 
 use ::run::RunId;
-use daemon::Call;
+use daemon::{Call, Prepared, middleware};
 
-use crate::{dags, drive, handoff, output, report::Error, screen::Terminal, script, session::Session, source};
+use crate::{
+    dags, drive, handoff, output,
+    report::Error,
+    screen::Terminal,
+    script,
+    session::{Session, Work},
+    source::{self, Program},
+};
 
 /// Run a program: a Neutron script, the default export of a module, or a method of a photon
 ///
@@ -31,6 +38,9 @@ pub struct Args {
     /// Of a photon: which one; each has a state of its own [default: default]
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
+    /// Of a photon: calls of a method with the same key are one run; the later ones get its result
+    #[arg(long, value_name = "KEY", conflicts_with = "id")]
+    key: Option<String>,
     /// The run's id [default: made from the time]
     #[arg(long, value_name = "RUN")]
     id: Option<RunId>,
@@ -79,18 +89,31 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
             args: source::params(args.params.as_deref(), &[])?,
             texts: args.param.clone(),
             id: args.id,
+            key: args.key.clone(),
             ..Call::default()
         };
         match source::photon_name(&args.file) {
-            Some(photon) => work.calls.prepare(Call { photon, ..call }).await?.new,
+            Some(photon) => {
+                let prepared = work.calls.prepare(Call { photon, ..call }).await?;
+                match args.key.is_some() || middleware::asked_for(&prepared.tool.tags) {
+                    true => return called(session, &work, prepared, &screen, args.detach).await,
+                    false => prepared.new,
+                }
+            }
             None => {
-                let new = source::file(&args.file, call)?;
+                let program = source::file(&args.file, call)?;
                 // Those beside it listen to its events.
                 if daemon::catalog::name_of(&args.file).is_some() {
                     let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty());
                     session.events.also(folder.unwrap_or(std::path::Path::new(".")).to_owned());
                 }
-                new
+                match program {
+                    Program::Call(prepared) if args.key.is_some() || middleware::asked_for(&prepared.tool.tags) => {
+                        return called(session, &work, *prepared, &screen, args.detach).await;
+                    }
+                    Program::Call(prepared) => prepared.new,
+                    Program::Run(new) => new,
+                }
             }
         }
     };
@@ -128,4 +151,22 @@ async fn hand_over(session: &Session, daemon: &mut handoff::Daemon, run: &RunId)
         output::line(run.as_str());
     }
     Ok(crate::report::exit::COMPLETED)
+}
+
+/// A call around which its tags ask for something.
+async fn called(
+    session: &Session,
+    work: &Work,
+    prepared: Prepared,
+    screen: &Terminal,
+    detach: bool,
+) -> Result<u8, Error> {
+    if detach {
+        let what = format!("the tags of {} are kept by the process that calls it", prepared.tool.name);
+        return Err(Error::usage(what, "leave --detach out"));
+    }
+    let running = work.calls.start_prepared(prepared).await?;
+    let code = drive::follow(session, running, screen).await;
+    work.leave().await;
+    code
 }

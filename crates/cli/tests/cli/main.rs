@@ -26,6 +26,7 @@ mod secrets;
 mod seeds;
 mod stores;
 mod support;
+mod tags;
 mod terminal;
 mod tls;
 mod traps;

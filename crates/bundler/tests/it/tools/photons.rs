@@ -132,7 +132,14 @@ interface Feed { read(): void }",
     ] {
         assert_eq!(json.pointer(pointer), Some(&expected), "{pointer}");
     }
-    assert_eq!(photon.tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["add", "quoted-name"]);
+    assert_eq!(
+        photon.tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(),
+        ["add", "quoted-name", "settings"]
+    );
+    // What is not given stays: nothing is needed, and nothing goes back to where it began.
+    let settings = &photon.tools.last().expect("three").input_schema;
+    assert_eq!((settings.get("required"), settings["properties"]["limit"].get("default")), (None, None));
+    assert_eq!(settings["properties"]["limit"]["minimum"], 1);
     assert_eq!(
         json["constructor"],
         json!([
