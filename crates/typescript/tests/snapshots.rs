@@ -160,7 +160,7 @@ fn large_heaps_make_chains() {
         refuses(&images[1..]);
         refuses(&[images[0].clone(), images[2].clone()]);
         refuses(&[images[0].clone(), images[0].clone()]);
-        let small = Limits { memory: 4 << 20, ..Limits::default() };
+        let small = Limits { memory: 5 << 20, ..Limits::default() };
         assert!(matches!(GUEST.restore(&code, &small, &images).map(|_| ()), Err(GuestError::Refused(_))));
     });
 }
