@@ -3,10 +3,10 @@
 use std::{
     any::Any,
     io::{BufRead, BufReader},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
-    thread,
     time::Instant,
 };
 
@@ -94,8 +94,9 @@ impl BackEnd {
 }
 
 /// A server. The panic of one that is not installed is an error here.
-fn started<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    thread::spawn(start).join().map_err(|panic| {
+fn started<T>(start: impl FnOnce() -> T) -> Result<T, String> {
+    // On this thread: servers end with the thread that started them.
+    catch_unwind(AssertUnwindSafe(start)).map_err(|panic| {
         let said = panic.downcast_ref::<String>().cloned();
         said.or_else(|| panic.downcast_ref::<&str>().map(|&said| said.into())).unwrap_or("it did not start".into())
     })
