@@ -162,16 +162,7 @@ pub fn new_run(kind: Kind, count: u64) -> NewRun {
 
 /// One run of code.
 pub fn run_of(code: Arc<Code>, params: serde_json::Value) -> NewRun {
-    NewRun {
-        id: None,
-        tool: NAME.into(),
-        photon: None,
-        instance: None,
-        parent: None,
-        method: None,
-        params: Json::from(params),
-        code,
-    }
+    NewRun::new(NAME, Json::from(params), code)
 }
 
 /// A program of one module.

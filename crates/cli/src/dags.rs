@@ -68,8 +68,5 @@ pub fn file(file: &Path, state: Map<String, Value>, id: Option<RunId>) -> Result
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let tool = name.strip_suffix(ENDING).filter(|stem| !stem.is_empty()).unwrap_or("dag").to_owned();
     let params = Value::from(state).into();
-    Ok((
-        NewRun { id, tool, photon: None, instance: None, parent: None, method: None, params, code: Arc::new(code) },
-        warnings,
-    ))
+    Ok((NewRun { id, ..NewRun::new(tool, params, Arc::new(code)) }, warnings))
 }

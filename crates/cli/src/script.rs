@@ -86,19 +86,7 @@ pub fn compile(file: &Path) -> Result<Checked, Error> {
 pub fn file(file: &Path, args: &[String], id: Option<RunId>) -> Result<(NewRun, Vec<Diagnostic>), Error> {
     let Checked { code, warnings } = compile(file)?;
     let params = ::neutron::params(args);
-    Ok((
-        NewRun {
-            id,
-            tool: stem(file),
-            photon: None,
-            instance: None,
-            parent: None,
-            method: None,
-            params,
-            code: Arc::new(code),
-        },
-        warnings,
-    ))
+    Ok((NewRun { id, ..NewRun::new(stem(file), params, Arc::new(code)) }, warnings))
 }
 
 /// A run that goes on from the snapshot in `file`. Without arguments it keeps those that it had.
@@ -106,16 +94,7 @@ pub fn snapshot(file: &Path, args: &[String], id: Option<RunId>) -> Result<NewRu
     let bytes = bytes(file)?;
     let code = ::neutron::resume(&bytes, &file.to_string_lossy()).map_err(|cause| refused(file, cause.to_string()))?;
     let params = if args.is_empty() { Json::from(json!({})) } else { ::neutron::params(args) };
-    Ok(NewRun {
-        id,
-        tool: stem(file),
-        photon: None,
-        instance: None,
-        parent: None,
-        method: None,
-        params,
-        code: Arc::new(code),
-    })
+    Ok(NewRun { id, ..NewRun::new(stem(file), params, Arc::new(code)) })
 }
 
 /// The bytes of a snapshot file, as far as they can be one: what is no plain file, or begins otherwise, is not read.

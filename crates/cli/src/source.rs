@@ -57,16 +57,8 @@ pub fn file(file: &Path, call: Call) -> Result<Program, Error> {
     // The name under which the program keeps its state, if it is a photon.
     let photon = Some(stem.to_owned());
     let tool = method.clone().unwrap_or_else(|| stem.to_owned());
-    Ok(Program::Run(NewRun {
-        id,
-        tool,
-        photon,
-        instance: None,
-        parent: None,
-        method,
-        params: Value::from(params).into(),
-        code: Arc::new(code),
-    }))
+    let params = Value::from(params).into();
+    Ok(Program::Run(NewRun { id, photon, method, ..NewRun::new(tool, params, Arc::new(code)) }))
 }
 
 /// What the file offers, if a class is what it is about: its default export, or the class of a photon.

@@ -62,6 +62,5 @@ fn within(
         code.about = Some(json!({ "namespaces": namespaces }).into());
     }
     let params = Json::from(json!({ "code": source }));
-    let (tool, code) = (TOOL.into(), Arc::new(code));
-    Ok(NewRun { id, tool, photon: None, instance: None, parent: None, method: None, params, code })
+    Ok(NewRun { id, ..NewRun::new(TOOL, params, Arc::new(code)) })
 }

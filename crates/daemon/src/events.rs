@@ -252,16 +252,8 @@ fn notification(entry: &Entry, id: RunId, params: Value) -> Result<NewRun, Strin
     let args = json!({ "kind": "positional", "params": ["eventType", "payload"], "rest": false });
     about["methods"][LISTENER] = json!({ "args": args, "listens": true });
     code.about = Some(about.into());
-    Ok(NewRun {
-        id: Some(id),
-        tool: LISTENER.into(),
-        photon: Some(entry.name.clone()),
-        instance: None,
-        parent: None,
-        method: Some(LISTENER.into()),
-        params: params.into(),
-        code: Arc::new(code),
-    })
+    let (photon, method) = (Some(entry.name.clone()), Some(LISTENER.into()));
+    Ok(NewRun { id: Some(id), photon, method, ..NewRun::new(LISTENER, params.into(), Arc::new(code)) })
 }
 
 /// The id of the run that hands event `what` to `photon`.

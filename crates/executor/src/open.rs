@@ -40,6 +40,13 @@ pub struct NewRun {
     pub code: Arc<Code>,
 }
 
+impl NewRun {
+    /// A run of `code`'s entry, which belongs to no photon, is called by nobody, and has an id made for it.
+    pub fn new(tool: impl Into<String>, params: Json, code: Arc<Code>) -> Self {
+        Self { id: None, tool: tool.into(), photon: None, instance: None, parent: None, method: None, params, code }
+    }
+}
+
 /// What happens to a run that has failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Retry {

@@ -232,16 +232,7 @@ impl Quicksave {
     ) -> Result<Handle, Error> {
         let code = self.codes.get(workflow).ok_or_else(|| Error::Unknown(workflow.into()))?.clone();
         let params = json("the input", input)?;
-        let new = NewRun {
-            id,
-            tool: workflow.into(),
-            photon: None,
-            instance: None,
-            parent: None,
-            method: None,
-            params,
-            code,
-        };
+        let new = NewRun { id, ..NewRun::new(workflow, params, code) };
         Ok(handle(self.executor.start(new).await?))
     }
 

@@ -15,15 +15,6 @@ const SUMS: &str = "export default class {
   hidden() { return 1; }
 }";
 
-fn home(photons: &[(&str, &str)]) -> Home {
-    let home = Home::new();
-    std::fs::create_dir_all(home.home()).expect("made");
-    for (name, text) in photons {
-        std::fs::write(home.home().join(format!("{name}.photon.ts")), text).expect("written");
-    }
-    home
-}
-
 #[track_caller]
 fn code(home: &Home, text: &str) -> Value {
     let ran = home.run(&["--json", "code", text]);
@@ -33,7 +24,12 @@ fn code(home: &Home, text: &str) -> Value {
 
 #[test]
 fn photons_are_namespaces_of_snippets() {
-    let home = home(&[("sums", SUMS), ("my-sums", SUMS), ("console", SUMS), ("bad", "export default class { t( }")]);
+    let home = Home::with_photons(&[
+        ("sums", SUMS),
+        ("my-sums", SUMS),
+        ("console", SUMS),
+        ("bad", "export default class { t( }"),
+    ]);
     assert_eq!(code(&home, "return sums.add({ a: 1, b: 2 })"), 3);
     assert_eq!(code(&home, "return my_sums.add({ a: 1, b: 2 })"), 3);
     assert_eq!(code(&home, "const sums = { add: () => 'mine' }; return sums.add()"), "mine");
@@ -108,7 +104,7 @@ fn lines(file: &Path) -> String {
 
 #[test]
 fn a_killed_caller_finds_its_call_again() {
-    let home = home(&[("writer", WRITER), ("caller", CALLER)]);
+    let home = Home::with_photons(&[("writer", WRITER), ("caller", CALLER)]);
     let file = home.work().join("lines");
     let param = format!("file={}", file.display());
     let grants = ["--allow-write", "--allow-read"];
@@ -131,7 +127,7 @@ fn a_killed_caller_finds_its_call_again() {
 #[test]
 fn a_call_that_waits_lets_its_caller_wait() {
     let asker = "import { ask } from 'quicksave';\nexport default class { async ask() { return ask('Name?'); } }";
-    let home = home(&[("asker", asker), ("caller", CALLER)]);
+    let home = Home::with_photons(&[("asker", asker), ("caller", CALLER)]);
     let waits = home.run(&["run", "caller", "ask", "--id", "p", "--no-prompt"]).expect(4).err;
     assert!(waits.contains("for run p_0, which it called"), "{waits}");
     assert_eq!((home.status("p"), home.status("p_0")), ("waiting".into(), "waiting".into()));
@@ -143,7 +139,7 @@ fn a_call_that_waits_lets_its_caller_wait() {
 
 #[test]
 fn calls_have_bounds() {
-    let home = home(&[("caller", CALLER)]);
+    let home = Home::with_photons(&[("caller", CALLER)]);
     let deep = home.run(&["run", "caller", "recurse", "-p", "n=0"]).expect(1).err;
     assert!(deep.contains("calls are nested too deep"), "{deep}");
     // A program may delete what has ended, and not what waits.

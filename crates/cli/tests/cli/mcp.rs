@@ -204,8 +204,6 @@ fn a_bomb_stops_nobody_else() {
 
 #[test]
 fn events_reach_listeners_in_a_server_without_a_daemon() {
-    let home = Home::new();
-    std::fs::create_dir_all(home.home()).expect("made");
     let says =
         "export default class extends Photon { async say() { await this.emit({ type: 'said', data: { n: 1 } }); } }";
     let hears = "export default class extends Photon {
@@ -216,9 +214,7 @@ fn events_reach_listeners_in_a_server_without_a_daemon() {
       async onNotification(type, payload) { this.heard.push([type, payload]); }
       async list() { return this.heard; }
     }";
-    for (name, text) in [("says", says), ("hears", hears)] {
-        std::fs::write(home.home().join(format!("{name}.photon.ts")), text).expect("written");
-    }
+    let home = Home::with_photons(&[("says", says), ("hears", hears)]);
     let mut session = Session::begin(&home, &[]);
     assert_ne!(session.call("says_say", json!({}))["isError"], true);
     until("an event to be heard", || {

@@ -27,16 +27,6 @@ export default class Notes extends Photon {
 }
 ";
 
-/// A home with photons in it.
-fn home(photons: &[(&str, &str)]) -> Home {
-    let home = Home::new();
-    std::fs::create_dir_all(home.home()).expect("made");
-    for (name, text) in photons {
-        std::fs::write(home.home().join(format!("{name}.photon.ts")), text).expect("written");
-    }
-    home
-}
-
 fn state(home: &Home, photon: &str, instance: &str) -> Value {
     let text = std::fs::read_to_string(home.home().join("state").join(photon).join(instance)).expect("a state");
     serde_json::from_str(&text).expect("JSON")
@@ -44,7 +34,7 @@ fn state(home: &Home, photon: &str, instance: &str) -> Value {
 
 #[test]
 fn a_photon_is_called_by_its_name() {
-    let home = home(&[("notes", NOTES)]);
+    let home = Home::with_photons(&[("notes", NOTES)]);
     let add = |args: &[&str]| home.json(&[&["run", "notes", "add"], args].concat())["result"].clone();
     assert_eq!(add(&["-p", "text=12"]), 1);
     assert_eq!(add(&["-p", "text=milk", "-p", "times=2", "-p", "tags=a,b"]), 3);
@@ -80,7 +70,7 @@ fn a_photon_is_called_by_its_name() {
 
 #[test]
 fn instances_have_states_of_their_own() {
-    let home = home(&[("notes", NOTES)]);
+    let home = Home::with_photons(&[("notes", NOTES)]);
     home.run(&["run", "notes", "add", "-p", "text=home"]).expect(0);
     home.run(&["run", "notes", "add", "-p", "text=work", "--instance", "work"]).expect(0);
     assert_eq!(state(&home, "notes", "default"), json!({"notes": ["home"]}));
@@ -98,7 +88,7 @@ fn instances_have_states_of_their_own() {
 #[test]
 fn photons_are_listed_and_shown() {
     let bad = "export default class {\n  /** @timeout 30 */\n  go() {} }";
-    let home = home(&[("notes", NOTES), ("bad", bad)]);
+    let home = Home::with_photons(&[("notes", NOTES), ("bad", bad)]);
     let listed = home.json(&["photon", "list"]);
     let photons = listed["photons"].as_array().expect("a list");
     assert_eq!(photons.len(), 2);
@@ -166,7 +156,7 @@ import { ask } from 'quicksave';
 
 #[test]
 fn calls_at_once_lose_no_update() {
-    let home = home(&[("count", COUNT)]);
+    let home = Home::with_photons(&[("count", COUNT)]);
     let children: Vec<_> = (0..6).map(|_| home.spawn(&["run", "count", "up"])).collect();
     for child in children {
         finish(child).expect(0);
@@ -182,7 +172,7 @@ fn calls_at_once_lose_no_update() {
 
 #[test]
 fn a_save_over_somebody_elses_is_refused() {
-    let home = home(&[("count", COUNT)]);
+    let home = Home::with_photons(&[("count", COUNT)]);
     home.run(&["run", "count", "asks", "--id", "a", "--no-prompt"]).expect(4);
     // It waits and holds nothing.
     home.run(&["run", "count", "up"]).expect(0);
@@ -201,7 +191,7 @@ fn a_save_over_somebody_elses_is_refused() {
 
 #[test]
 fn states_are_shown_and_taken_back() {
-    let home = home(&[("count", COUNT)]);
+    let home = Home::with_photons(&[("count", COUNT)]);
     let none = home.run(&["photon", "state", "count"]).expect(2).err;
     assert!(none.contains("count has no state of the instance default"), "{none}");
     for _ in 0..3 {
@@ -236,7 +226,7 @@ fn states_are_shown_and_taken_back() {
 
 #[test]
 fn snippets_become_photons() {
-    let home = home(&[("count", COUNT)]);
+    let home = Home::with_photons(&[("count", COUNT)]);
     let code = "import { join } from 'node:path';\nconst times = 3, who = 'Ada';\nlet n = 0;\nfor (let i = 0; i < times; i++) n = await count.up();\nreturn { n, who, path: join('a', who) };";
     let first = home.json(&["code", code, "--id", "c1"]);
     assert_eq!(first["result"], json!({"n": 3, "who": "Ada", "path": "a/Ada"}), "{first}");
@@ -280,7 +270,7 @@ fn snippets_become_photons() {
 #[test]
 fn packages_that_are_missing_are_named() {
     let photon = "/** @dependencies left-pad@^1.3.0, there@1 */\nimport pad from 'left-pad';\nimport there from 'there';\nexport default class { go() { return pad('x') + there } }";
-    let home = home(&[("pads", photon)]);
+    let home = Home::with_photons(&[("pads", photon)]);
     let package = home.home().join("node_modules/there");
     std::fs::create_dir_all(&package).expect("made");
     std::fs::write(package.join("package.json"), r#"{"name": "there", "version": "1.0.0", "main": "i.js"}"#)
@@ -309,8 +299,10 @@ export default class extends Photon {
   constructor(private apiKey: string, private retries = 3, private sums: any, private items: string[] = []) { super(); }
   async add(item: string) { this.items.push(item); return { key: this.apiKey, retries: this.retries, n: await this.sums.add({ a: this.items.length, b: 1 }) }; }
 }";
-    let home =
-        home(&[("things", photon), ("sums", "export default class { add(a: number, b: number) { return a + b } }")]);
+    let home = Home::with_photons(&[
+        ("things", photon),
+        ("sums", "export default class { add(a: number, b: number) { return a + b } }"),
+    ]);
     let refused = home.run(&["run", "things", "add", "-p", "item=a"]).expect(1).err;
     assert!(refused.contains("THINGS_API_KEY"), "{refused}");
     let call = |item: &str| {
@@ -326,7 +318,7 @@ export default class extends Photon {
 
 #[test]
 fn counters_of_the_seed_count_over_two_sessions() {
-    let home = home(&[]);
+    let home = Home::with_photons(&[]);
     for name in ["counter", "my"] {
         let file = format!("{}/../../examples/seeds/{name}.photon.ts", env!("CARGO_MANIFEST_DIR"));
         std::fs::copy(file, home.home().join(format!("{name}.photon.ts"))).expect("copied");
@@ -344,7 +336,7 @@ fn counters_of_the_seed_count_over_two_sessions() {
 
 #[test]
 fn methods_are_nodes_of_dags() {
-    let home = home(&[("notes", NOTES)]);
+    let home = Home::with_photons(&[("notes", NOTES)]);
     let node = |name: &str, node: &str, next: Value| json!({ "@type": "SingleNode", "name": name, "node": node, "outputs": { "success": next } });
     let document = |second: &str| {
         let nodes = [node("first", "photon:notes.add", "second".into()), node("second", second, Value::Null)];

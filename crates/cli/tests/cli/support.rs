@@ -44,6 +44,16 @@ impl Home {
         Self { folder }
     }
 
+    /// One with photons in it, by name and text.
+    pub fn with_photons(photons: &[(&str, &str)]) -> Self {
+        let home = Self::new();
+        std::fs::create_dir_all(home.home()).expect("made");
+        for (name, text) in photons {
+            std::fs::write(home.home().join(format!("{name}.photon.ts")), text).expect("written");
+        }
+        home
+    }
+
     /// Where commands run.
     pub fn work(&self) -> PathBuf {
         self.folder.path().join("work")

@@ -34,9 +34,7 @@ export default class Tags extends Photon {
 ";
 
 fn home() -> (Home, std::path::PathBuf) {
-    let home = Home::new();
-    std::fs::create_dir_all(home.home()).expect("made");
-    std::fs::write(home.home().join("tags.photon.ts"), TAGS).expect("written");
+    let home = Home::with_photons(&[("tags", TAGS)]);
     let notes = home.work().join("notes");
     std::fs::write(&notes, "").expect("written");
     (home, notes)

@@ -90,17 +90,7 @@ impl Process {
             Err(ExecError::Store(StoreError::NotFound(_)) | ExecError::State { .. }) => {
                 let _ = self.io.block_on(self.executor.delete(id));
                 let params = serde_json::json!({ "server": "http://there", "rounds": crate::ROUNDS }).into();
-                let (id, code) = (Some(id.clone()), code.clone());
-                let new = NewRun {
-                    id,
-                    tool: "torture".into(),
-                    photon: None,
-                    instance: None,
-                    parent: None,
-                    method: None,
-                    params,
-                    code,
-                };
+                let new = NewRun { id: Some(id.clone()), ..NewRun::new("torture", params, code.clone()) };
                 self.io.block_on(self.executor.start(new))?
             }
             Err(error) => return Err(error),

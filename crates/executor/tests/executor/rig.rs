@@ -118,13 +118,7 @@ impl Rig {
     pub fn start(&self, id: &str, script: &Script) -> Result<Finished, executor::ExecError> {
         let new = NewRun {
             id: Some(id.parse().unwrap()),
-            tool: "main".into(),
-            photon: None,
-            instance: None,
-            parent: None,
-            method: None,
-            params: Json::parse("{}".into()).unwrap(),
-            code: code(script),
+            ..NewRun::new("main", Json::parse("{}".into()).unwrap(), code(script))
         };
         self.io.block_on(self.executor.start(new))?.drive()
     }

@@ -85,13 +85,7 @@ fn attempt(
             let _ = io.block_on(executor.delete(id));
             io.block_on(executor.start(NewRun {
                 id: Some(id.clone()),
-                tool: "main".into(),
-                photon: None,
-                instance: None,
-                parent: None,
-                method: None,
-                params: Json::parse("{}".into()).unwrap(),
-                code: code(script),
+                ..NewRun::new("main", Json::parse("{}".into()).unwrap(), code(script))
             }))?
         }
         Err(error) => return Err(error),
