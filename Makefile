@@ -1,8 +1,9 @@
 # The commands of README.md. Everything is built with the release profile, so that the heavy crates are built once.
 .PHONY: demo test build deps fmt lint doc unit interop mcp bench fuzz
 
+# With the features of the whole workspace, so that the tests need not compile the heavy crates a second time.
 build: deps
-	cargo build --release -p quicksave-cli
+	cargo build --release --workspace --bin quicksave
 
 # Builds, starts a workflow, kills it in the middle, resumes it, and checks that nothing was done twice.
 demo: build
@@ -28,15 +29,12 @@ doc:
 unit:
 	cargo test --release --workspace
 
-# The photon ecosystem's own library reads our logs, and we read its. The binary is the one that the tests were run
-# with: building it alone would choose other features, and compile the heavy crates a second time.
-interop:
-	@[ -x $${CARGO_TARGET_DIR:-target}/release/quicksave ] || $(MAKE) build
+# The photon ecosystem's own library reads our logs, and we read its.
+interop: build
 	tests/interop/run
 
 # The official clients of MCP and their servers, against the same binary.
-mcp:
-	@[ -x $${CARGO_TARGET_DIR:-target}/release/quicksave ] || $(MAKE) build
+mcp: build
 	tests/mcp/run
 
 # Ours and the peers in one run; `make bench WRITE=1` also writes docs/benchmarks.md.
