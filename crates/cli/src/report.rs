@@ -295,6 +295,9 @@ fn system(error: &io::Error) -> Option<String> {
         PermissionDenied | ReadOnlyFilesystem => {
             "choose a folder that you may write to with --home, or change its permissions".into()
         }
+        _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+            "allow this process more open files (ulimit -n): each run that it drives has its journal open".into()
+        }
         StorageFull | QuotaExceeded => "free some space; nothing that was recorded is lost".into(),
         NotFound => "check the path".into(),
         NotADirectory => "choose a folder with --home".into(),

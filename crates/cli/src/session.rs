@@ -8,7 +8,7 @@ use daemon::{
     Calls, Catalog, Children, Events, Middleware, Runs, Schedules, Supervisor, ToolSource, Tools, broker::Place,
     clients::Clients, locks::Locks, middleware::SystemClock,
 };
-use executor::{CallContext, Config, ExecError, Executor, Finished, Host, Parts};
+use executor::{CallContext, Config, ExecError, Executor, Finished, Host, Parts, Swap};
 use host::{Checkpoints, Facts, LocalHost, Permissions, Screen};
 use run::{Code, EffectClass, Failure, Guest, GuestError, Hash, Outcome, Payload, Program, RunId, limits::Limits};
 use store::{CheckpointStore, FileStore, JournalStore, StoreUrl, sealed::Sealed};
@@ -181,6 +181,7 @@ impl Session {
             snapshots: self.settings.snapshots,
             limits: self.settings.limits.clone(),
             park_after: self.settings.park_after,
+            swap: Swap::beyond(self.settings.idle_programs),
             checkpoints_apart: self.apart,
             // Servers take up by themselves what they were killed over; what a person began, a person goes on with.
             begun_by: matches!(what, "mcp" | "daemon").then(|| what.to_owned()),

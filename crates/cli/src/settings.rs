@@ -4,6 +4,7 @@
 //! durability = "disk"      # or "process"
 //! snapshot = "auto"        # or "always", "never"
 //! park-after = "60s"
+//! idle-programs = 32       # that keep their memory while they wait; that of others is swapped out
 //! store = "sqlite:runs.db"           # file:, memory:, postgres:
 //! checkpoints = "s3://bucket/prefix" # where snapshots and long values go, if not there: redis: too
 //! photons = ["photons"]   # folders of photons beside the home, relative to this file
@@ -61,6 +62,7 @@ pub struct Settings {
     pub durability: Durability,
     pub snapshots: SnapshotPolicy,
     pub park_after: Duration,
+    pub idle_programs: usize,
     pub limits: Limits,
     /// Where runs are kept, if not in the home.
     pub store: Option<StoreUrl>,
@@ -83,6 +85,7 @@ struct File {
     snapshot: Option<Snapshot>,
     #[serde(deserialize_with = "duration")]
     park_after: Option<Duration>,
+    idle_programs: Option<usize>,
     limits: FileLimits,
     permissions: Grants,
     #[serde(deserialize_with = "store_url")]
@@ -155,6 +158,7 @@ impl Settings {
             durability: Durability::Disk,
             snapshots: SnapshotPolicy::default(),
             park_after: PARK_AFTER,
+            idle_programs: run::limits::IDLE_PROGRAMS,
             limits: Limits::default(),
             store: None,
             checkpoints: None,
@@ -225,6 +229,7 @@ impl Settings {
         put(&mut self.durability, file.durability);
         put(&mut self.snapshots, file.snapshot.map(policy));
         put(&mut self.park_after, file.park_after);
+        put(&mut self.idle_programs, file.idle_programs);
         put(&mut limits.turn_cpu, file.limits.cpu);
         limits.wall = file.limits.wall.or(limits.wall);
         put(&mut limits.memory, file.limits.memory.map(clamp));

@@ -21,6 +21,22 @@ impl World for System {
     }
 }
 
+/// As many open files as a server asks for: as many runs can be driven at a time, since each has its journal open. Programs
+/// that are started inherit the limit, and some go through all numbers below it.
+const FILES: u64 = 1 << 16;
+
+/// Has this process open as many files as it may.
+pub fn more_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    let most = now.maximum.map_or(FILES, |most| most.min(FILES));
+    if now.current.is_some_and(|current| current < most)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: now.maximum })
+    {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
 /// How this process is named to others that want to drive its run.
 pub fn owner(what: &str) -> Owner {
     Owner {

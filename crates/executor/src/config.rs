@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use run::{Guest, Seed, limits, limits::Limits, time::Millis};
 use store::{CheckpointStore, JournalStore, Owner};
 
-use crate::Host;
+use crate::{Host, Swap};
 
 /// When heaps are saved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,6 +46,8 @@ pub struct Config {
     pub snapshot_wakes: u64,
     /// Checkpoints are kept in another store than journals, which may hold those of runs that are not known here.
     pub checkpoints_apart: bool,
+    /// Which programs keep their memory while they wait.
+    pub swap: Swap,
 }
 
 impl Config {
@@ -60,6 +62,7 @@ impl Config {
             begun_by: None,
             snapshot_wakes: limits::SNAPSHOT_EVERY_WAKES,
             checkpoints_apart: false,
+            swap: Swap::beyond(limits::IDLE_PROGRAMS),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use futures::FutureExt;
 use run::{Json, program::ProgramError, time::Millis};
 use serde::{Deserialize, Serialize};
 use store::Message;
@@ -67,12 +68,15 @@ pub struct Control {
     deadline: Mutex<Option<(std::time::Instant, Millis)>>,
     cancel: Mutex<Option<String>>,
     failure: Mutex<Option<ExecError>>,
+    /// Something has happened that a run without a thread must look at.
+    woken: tokio::sync::Notify,
 }
 
 impl Control {
     /// Asks the driver to leave the run as it is, resumable.
     pub fn leave(&self) {
         self.leave.store(true, Ordering::Release);
+        self.wake();
     }
 
     /// Whether the driver was asked to leave.
@@ -100,6 +104,22 @@ impl Control {
     /// Asks the driver to end the run.
     pub fn cancel(&self, reason: String) {
         self.lock(&self.cancel).get_or_insert(reason);
+        self.wake();
+    }
+
+    /// Wakes the run, if it has no thread now; else it is awake already.
+    pub(crate) fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// Forgets what has woken the run so far. Who rests looks at all of it after this.
+    pub(crate) fn rests(&self) {
+        let _ = self.woken.notified().now_or_never();
+    }
+
+    /// Waits until the run is woken.
+    pub(crate) async fn woken(&self) {
+        self.woken.notified().await;
     }
 
     /// Why the run is to be ended, if somebody asked for that.

@@ -1,7 +1,8 @@
 //! The loop that drives one run: deliver a result, take a turn, do what the turn asked for, wait.
 //!
 //! It is synchronous code on a thread of its own (`Driver::spawn`): a guest's turn needs a deep stack and may stand
-//! still for an operation. What takes time in the world runs on the `io` runtime and reports through a channel.
+//! still for an operation. What takes time in the world runs on the `io` runtime and reports through a channel. Only a
+//! run whose program is swapped out has no thread (`wait`).
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -10,11 +11,8 @@ use std::{
 };
 
 use run::{
-    Body, Code, Effect, EffectClass, Failure, Outcome, Program, RunId, TurnEnd, Wake,
-    entry::{Value, Waiting},
-    limits::SNAPSHOT_EVERY_CPU,
-    program::ProgramError,
-    time::Millis,
+    Body, Code, Effect, EffectClass, Failure, Outcome, Program, RunId, TurnEnd, Wake, entry::Value,
+    program::ProgramError, time::Millis,
 };
 
 use crate::{
@@ -25,10 +23,11 @@ use crate::{
     port::{Asked, Beyond, Recorded, TurnPort, thread_cpu},
     state::State,
     values,
+    wait::Presence,
 };
 
 /// A result that is in the journal and not yet delivered.
-struct Ready {
+pub(crate) struct Ready {
     before: Place,
     n: u64,
     outcome: Outcome,
@@ -36,13 +35,13 @@ struct Ready {
 }
 
 /// What a task gives: its effect, and the result; none if nobody here can give one.
-type Report = (u64, Option<Outcome>);
+pub(crate) type Report = (u64, Option<Outcome>);
 
 /// Work done since the last snapshot, by which the next is decided.
 #[derive(Default)]
-struct Since {
-    wakes: u64,
-    cpu: Duration,
+pub(crate) struct Since {
+    pub wakes: u64,
+    pub cpu: Duration,
 }
 
 /// Whose run it is.
@@ -75,10 +74,10 @@ pub(crate) struct Driven {
     pub recorded: Recorded,
     pub control: Arc<Control>,
     pub started_at: Millis,
-    ready: VecDeque<Ready>,
+    pub ready: VecDeque<Ready>,
     pub tasks: HashMap<u64, tokio::task::AbortHandle>,
-    results: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
-    since: Since,
+    pub results: (mpsc::Sender<Report>, mpsc::Receiver<Report>),
+    pub since: Since,
     pub looked: Instant,
     /// Effects whose results are recorded, but not yet delivered.
     pub undelivered: BTreeSet<u64>,
@@ -89,14 +88,20 @@ pub(crate) struct Driven {
     /// Asks that nobody here can answer, and operations that a person must settle.
     pub held: BTreeSet<u64>,
     /// Of those that are held: operations that are other runs, which wait.
-    called: HashMap<u64, RunId>,
+    pub called: HashMap<u64, RunId>,
+    pub presence: Presence,
+    /// The right to be in memory of a program that has come back, until it waits again.
+    pub back: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 /// How often the messages for a run are looked at.
-const LOOK: Duration = Duration::from_millis(100);
+pub(crate) const LOOK: Duration = Duration::from_millis(100);
 
-enum Flow {
+/// How driving goes on.
+pub(crate) enum Flow {
     Go,
+    /// Nothing is to be done for a while, and the program is swapped out: no thread is needed until `rest` is over.
+    Rest,
     End(Finished),
 }
 
@@ -138,6 +143,8 @@ impl Driven {
             messages_end: 0,
             held: Default::default(),
             called: HashMap::new(),
+            presence: Presence::Busy,
+            back: None,
         }
     }
 
@@ -299,15 +306,16 @@ impl Driven {
         if let Some(outcome) = blocking::ready(future.as_mut()) {
             return self.came_back(n, outcome);
         }
-        let results = self.results.0.clone();
+        let (results, control) = (self.results.0.clone(), self.control.clone());
         let task = io.spawn(async move {
             let _ = results.send((n, future.await));
+            control.wake();
         });
         self.tasks.insert(n, task.abort_handle());
         Ok(())
     }
 
-    fn came_back(&mut self, n: u64, outcome: Option<Outcome>) -> Result<(), ExecError> {
+    pub(crate) fn came_back(&mut self, n: u64, outcome: Option<Outcome>) -> Result<(), ExecError> {
         self.tasks.remove(&n);
         match outcome {
             Some(outcome) if let Some(run) = waited_for(&outcome) => {
@@ -386,42 +394,36 @@ impl Driven {
         })
     }
 
-    fn ask_id(&self, n: u64) -> String {
+    pub(crate) fn ask_id(&self, n: u64) -> String {
         self.state.ask_ids.get(&n).cloned().unwrap_or_default()
     }
 
-    /// Drives the run until it ends or waits. `start` wakes a new program.
-    pub fn drive(mut self, start: Option<Wake>) -> Result<Finished, ExecError> {
-        let finished = self.drive_on(start);
-        for (_, task) in self.tasks.drain() {
-            task.abort();
-        }
-        finished
-    }
-
-    fn drive_on(&mut self, start: Option<Wake>) -> Result<Finished, ExecError> {
+    /// Begins to drive the run: `start` wakes a new program. Then `go_on` does the rest.
+    pub fn begin_with(&mut self, start: Option<Wake>) -> Result<Flow, ExecError> {
         if let Some(wall) = self.config.limits.wall {
             let now = self.log().now();
             let left = wall.saturating_sub(Duration::from_millis(now.saturating_sub(self.started_at)));
             self.control.set_deadline(Instant::now() + left, wall.as_millis() as Millis);
         }
         match start {
-            Some(wake) => {
-                if let Flow::End(finished) = self.live_turn(wake)? {
-                    return Ok(finished);
-                }
-            }
+            Some(wake) => self.live_turn(wake),
             // The program is in memory as the journal left it: begin again what had no result.
             None => {
                 for n in self.state.pending.keys().copied().collect::<Vec<_>>() {
                     let again = !self.fresh.contains(&n);
                     self.begin(n, again)?;
                 }
+                Ok(Flow::Go)
             }
         }
+    }
+
+    /// Drives the run until it ends, leaves memory, or rests.
+    pub fn go_on(&mut self) -> Result<Flow, ExecError> {
         loop {
-            if let Flow::End(finished) = self.step()? {
-                return Ok(finished);
+            match self.step()? {
+                Flow::Go => {}
+                flow => return Ok(flow),
             }
         }
     }
@@ -449,6 +451,7 @@ impl Driven {
     }
 
     fn live_turn(&mut self, wake: Wake) -> Result<Flow, ExecError> {
+        self.swap_in()?;
         match self.turn(wake, Beyond::Live) {
             Ok((end, asked)) => {
                 self.after_turn(asked, false)?;
@@ -464,13 +467,10 @@ impl Driven {
     }
 
     /// The end that a replay came to, which the journal did not hold yet.
-    pub fn finish(mut self, end: TurnEnd) -> Result<Finished, ExecError> {
+    pub fn finish(&mut self, end: TurnEnd) -> Result<Flow, ExecError> {
         match end {
-            TurnEnd::Done(payload) => self.done(payload),
-            TurnEnd::Failed(error) => match self.stopped(error)? {
-                Flow::End(finished) => Ok(finished),
-                Flow::Go => unreachable!("a stop ends the drive"),
-            },
+            TurnEnd::Done(payload) => self.done(payload).map(Flow::End),
+            TurnEnd::Failed(error) => self.stopped(error),
             TurnEnd::Idle => unreachable!("the program has ended"),
         }
     }
@@ -492,7 +492,7 @@ impl Driven {
             if self.parts.host.class(op, args) != EffectClass::Read)
     }
 
-    fn fail(&mut self, error: ProgramError) -> Result<Finished, ExecError> {
+    pub(crate) fn fail(&mut self, error: ProgramError) -> Result<Finished, ExecError> {
         let ProgramError { kind, message, stack } = error.clone();
         self.log().push(Body::Error { message, stack, kind: Some(kind) })?;
         self.log().sync()?;
@@ -519,96 +519,6 @@ impl Driven {
     fn drop_messages(&mut self) -> Result<(), ExecError> {
         for message in self.log().messages()? {
             self.log().acknowledge(message.id)?;
-        }
-        Ok(())
-    }
-
-    fn fire_timers(&mut self) -> Result<(), ExecError> {
-        let now = self.log().now();
-        let mut due: Vec<(Millis, u64)> = self.timers().filter(|(due, _)| *due <= now).collect();
-        // Timers that are due together fire in the order of their times, then of their making.
-        due.sort_unstable();
-        for (_, n) in due {
-            self.record(n, Ok(run::Payload::null()))?;
-        }
-        Ok(())
-    }
-
-    fn timers(&self) -> impl Iterator<Item = (Millis, u64)> {
-        self.state.pending.iter().filter_map(|(n, effect)| match effect {
-            Effect::Timer { due } if !self.undelivered.contains(n) => Some((*due, *n)),
-            _ => None,
-        })
-    }
-
-    /// Nothing is ready: wait for what comes first, or leave the run if that is far away.
-    fn wait(&mut self) -> Result<Flow, ExecError> {
-        if self.state.pending.is_empty() {
-            let message = "the program waits for something that nothing can bring about: \
-                           no timer, call, ask or signal is pending";
-            return self.fail(ProgramError::new("deadlock", message)).map(Flow::End);
-        }
-        let now = self.log().now();
-        let next = self.timers().map(|(due, _)| due.saturating_sub(now)).min().map(Duration::from_millis);
-        if self.tasks.is_empty() && next.is_none_or(|next| next > self.config.park_after) {
-            self.take_messages()?;
-            // What came may have ended a wait, or begun an operation that a person wants repeated.
-            if !self.ready.is_empty() || !self.tasks.is_empty() || self.control.stop_reason().is_some() {
-                return Ok(Flow::Go);
-            }
-            return self.park().map(Flow::End);
-        }
-        let deadline = self.control.deadline().map(|at| at.saturating_duration_since(Instant::now()));
-        let patience = [Some(LOOK), next, deadline].into_iter().flatten().min().unwrap_or(LOOK);
-        if let Ok((n, outcome)) = self.results.1.recv_timeout(patience) {
-            self.came_back(n, outcome)?;
-        }
-        Ok(Flow::Go)
-    }
-
-    /// The run leaves memory; its journal says what it waits for.
-    fn park(&mut self) -> Result<Finished, ExecError> {
-        if self.config.snapshots != SnapshotPolicy::Never && self.since.wakes > 0 {
-            self.snapshot()?;
-        }
-        let waiting_for: Vec<Waiting> =
-            self.state.pending.iter().filter_map(|(n, effect)| self.waiting(*n, effect)).collect();
-        self.log().push(Body::Wait { waiting_for: waiting_for.clone() })?;
-        self.log().sync()?;
-        Ok(Finished::Waiting(waiting_for))
-    }
-
-    fn waiting(&self, n: u64, effect: &Effect) -> Option<Waiting> {
-        Some(match effect {
-            Effect::Ask(ask) => {
-                let (ask, message, spec) = (ask.kind.clone(), ask.message.clone(), ask.spec.value());
-                Waiting::Ask { id: self.ask_id(n), ask, message, spec }
-            }
-            Effect::Signal { name } => Waiting::Signal { name: name.clone() },
-            Effect::Timer { due } => Waiting::Timer { due: *due },
-            Effect::Call { .. } if let Some(run) = self.called.get(&n) => Waiting::Run { n, run: run.clone() },
-            Effect::Call { op, .. } => Waiting::Call { n, op: op.clone() },
-            _ => return None,
-        })
-    }
-
-    fn snapshot_pays(&self) -> bool {
-        self.config.snapshots != SnapshotPolicy::Never
-            && (self.since.wakes >= self.config.snapshot_wakes
-                || self.since.cpu >= SNAPSHOT_EVERY_CPU.max(self.snapshot_cost() * 4))
-    }
-
-    fn snapshot_cost(&self) -> Duration {
-        // Saving a large heap takes time itself: about 1 ms for 4 MiB, so large heaps are saved less often.
-        Duration::from_micros(self.program.memory() as u64 / 4096)
-    }
-
-    fn snapshot(&mut self) -> Result<(), ExecError> {
-        if self.messages_end > self.seen().at {
-            return Ok(());
-        }
-        if crate::snapshots::save(self)? {
-            self.since = Since::default();
         }
         Ok(())
     }

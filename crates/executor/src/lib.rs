@@ -17,13 +17,18 @@ mod outside;
 mod port;
 mod replay;
 mod snapshots;
+mod spawn;
 mod state;
+mod swap;
 mod tail;
 mod values;
+mod wait;
 
 use std::sync::Arc;
 
 use run::{Payload, RunId, entry::Waiting, program::ProgramError};
+
+use drive::Flow;
 
 pub use config::{Config, Parts, SnapshotPolicy, World};
 pub use control::{Control, Request};
@@ -32,6 +37,8 @@ pub use host::{CallContext, Host, waits_for};
 pub use list::RunInfo;
 pub use look::Look;
 pub use open::{NewRun, Opened, Retry};
+pub use spawn::STACK;
+pub use swap::Swap;
 
 /// How driving a run ended.
 #[derive(Clone, PartialEq, Debug)]
@@ -58,8 +65,27 @@ pub struct Executor {
 /// An open run: its lease is held until this is dropped or driven to its end.
 pub struct Driver {
     driven: drive::Driven,
-    start: Option<run::Wake>,
-    ended: Option<run::TurnEnd>,
+    next: Next,
+}
+
+/// What a driver does next.
+enum Next {
+    /// A new program is woken.
+    Start(run::Wake),
+    /// A program that was taken up again is driven on.
+    TakenUp,
+    /// A program that has ended in a replay is over.
+    Ended(run::TurnEnd),
+    /// Its run goes on.
+    GoOn,
+}
+
+/// How far a driver has come.
+enum Progress {
+    /// The run is not driven any more.
+    Over(Result<Finished, ExecError>),
+    /// It rests.
+    Rests(Box<Driver>),
 }
 
 impl Driver {
@@ -73,37 +99,48 @@ impl Driver {
         self.driven.control.clone()
     }
 
-    /// Drives the run on this thread, which must have a stack of at least `stack` bytes as the guest asks.
-    pub fn drive(self) -> Result<Finished, ExecError> {
-        let (host, run) = (self.driven.parts.host.clone(), self.driven.run.clone());
-        let finished = match self.ended {
-            Some(end) => self.driven.finish(end),
-            None => self.driven.drive(self.start),
-        };
-        host.left(&run, &finished);
-        finished
-    }
-
     /// The run that called this one, if one did.
     pub fn parent(&self) -> Option<&RunId> {
         self.driven.identity.parent.as_ref()
     }
 
-    /// Drives the run on a thread of its own.
-    pub fn spawn(self) -> tokio::sync::oneshot::Receiver<Result<Finished, ExecError>> {
-        let (send, receive) = tokio::sync::oneshot::channel();
-        let name = format!("run {}", self.run());
-        let driven = std::thread::Builder::new().name(name.chars().take(15).collect()).stack_size(STACK);
-        let spawned = driven.spawn(move || {
-            let _ = send.send(self.drive());
-        });
-        if let Err(error) = spawned {
-            tracing::error!(%error, "no thread for a run");
+    /// Drives the run on this thread, which must have a stack of at least `STACK` bytes if the guest asks for that, and
+    /// be none of the runtime's.
+    pub fn drive(self) -> Result<Finished, ExecError> {
+        let mut driver = Box::new(self);
+        loop {
+            match driver.go_on() {
+                Progress::Over(finished) => return finished,
+                Progress::Rests(resting) => driver = resting,
+            }
+            let io = driver.driven.parts.io.clone();
+            io.block_on(driver.driven.rest());
         }
-        receive
+    }
+
+    /// Drives the run until it is over or rests.
+    fn go_on(mut self: Box<Self>) -> Progress {
+        let begun = match std::mem::replace(&mut self.next, Next::GoOn) {
+            Next::Start(wake) => self.driven.begin_with(Some(wake)),
+            Next::TakenUp => self.driven.begin_with(None),
+            Next::Ended(end) => self.driven.finish(end),
+            Next::GoOn => Ok(Flow::Go),
+        };
+        let flow = begun.and_then(|flow| match flow {
+            Flow::Go => self.driven.go_on(),
+            flow => Ok(flow),
+        });
+        let finished = match flow {
+            Ok(Flow::Go | Flow::Rest) => return Progress::Rests(self),
+            Ok(Flow::End(finished)) => Ok(finished),
+            Err(error) => Err(error),
+        };
+        let (host, run) = (self.driven.parts.host.clone(), self.driven.run.clone());
+        for (_, task) in self.driven.tasks.drain() {
+            task.abort();
+        }
+        drop(self);
+        host.left(&run, &finished);
+        Progress::Over(finished)
     }
 }
-
-/// The stack of a thread that drives a run, in bytes: guests with deep recursion need it. Only what is used is backed
-/// by memory.
-pub const STACK: usize = 32 << 20;

@@ -115,8 +115,13 @@ impl Log {
 
     /// Messages for the run's driver.
     pub fn messages(&self) -> Result<Vec<store::Message>, StoreError> {
+        blocking::wait(&self.io, self.look())
+    }
+
+    /// The same for who does not stand still for it.
+    pub fn look(&self) -> impl Future<Output = Result<Vec<store::Message>, StoreError>> + Send + use<> {
         let (journals, run) = (self.journals.clone(), self.run.clone());
-        blocking::wait(&self.io, async move { journals.messages(&run).await })
+        async move { journals.messages(&run).await }
     }
 
     /// Removes a message whose content is in the journal and synced.

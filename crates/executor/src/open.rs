@@ -10,7 +10,7 @@ use run::{
 use store::Lease;
 
 use crate::{
-    Config, Control, Driver, ExecError, Executor, Finished, Parts,
+    Config, Control, Driver, ExecError, Executor, Finished, Next, Parts,
     drive::{Driven, Identity},
     log::{Log, Place},
     snapshots,
@@ -148,7 +148,7 @@ impl Executor {
             Arc::default(),
             now,
         );
-        Ok(Driver { driven, start: Some(wake), ended: None })
+        Ok(Driver { driven, next: Next::Start(wake) })
     }
 
     /// How a run is driven that has a time of its own.
@@ -371,7 +371,8 @@ impl Executor {
             Ok::<_, ExecError>((driven, ended))
         })
         .await?;
-        Ok(Opened::Driver(Box::new(Driver { driven, start: None, ended })))
+        let next = ended.map_or(Next::TakenUp, Next::Ended);
+        Ok(Opened::Driver(Box::new(Driver { driven, next })))
     }
 
     /// A program as of the snapshot or of the start, with the wake that a new one needs.

@@ -1,17 +1,49 @@
 //! Snapshots of a run: saving them, thinning them, choosing one to go on from.
 
-use run::{Body, Hash, Json, RunId, Snapshot, SnapshotHeader};
+use std::time::Duration;
+
+use run::{Body, Hash, Json, RunId, Snapshot, SnapshotHeader, limits::SNAPSHOT_EVERY_CPU};
 use store::CheckpointStore;
 
-use crate::{ExecError, blocking, drive::Driven, state::Kept};
+use crate::{
+    ExecError, SnapshotPolicy, blocking,
+    drive::{Driven, Since},
+    state::Kept,
+};
 
 fn key(run: &RunId, hash: &Hash) -> String {
     format!("runs/{run}/snapshot/{hash}")
 }
 
+impl Driven {
+    /// Whether a snapshot now would cost less than what it saves a replay.
+    pub fn snapshot_pays(&self) -> bool {
+        self.config.snapshots != SnapshotPolicy::Never
+            && (self.since.wakes >= self.config.snapshot_wakes
+                || self.since.cpu >= SNAPSHOT_EVERY_CPU.max(self.snapshot_cost() * 4))
+    }
+
+    fn snapshot_cost(&self) -> Duration {
+        // Saving a large heap takes time itself: about 1 ms for 4 MiB, so large heaps are saved less often.
+        Duration::from_micros(self.program.memory() as u64 / 4096)
+    }
+
+    /// Saves the program's memory, where that is possible.
+    pub fn snapshot(&mut self) -> Result<(), ExecError> {
+        if self.messages_end > self.seen().at {
+            return Ok(());
+        }
+        self.swap_in()?;
+        if save(self)? {
+            self.since = Since::default();
+        }
+        Ok(())
+    }
+}
+
 /// Saves the program's memory, then names it in the journal: the file is on disk before the entry. Gives whether the
 /// program had an image to save here.
-pub(crate) fn save(driven: &mut Driven) -> Result<bool, ExecError> {
+fn save(driven: &mut Driven) -> Result<bool, ExecError> {
     let Some(image) = driven.program.snapshot()? else { return Ok(false) };
     let place = driven.seen();
     let parent = driven.state.snapshots.last().filter(|_| image.on_parent).copied();

@@ -46,3 +46,9 @@ pub const SNAPSHOT_CHAIN: u32 = 10;
 
 /// A run that waits for longer than this leaves memory.
 pub const EVICT_AFTER: Duration = Duration::from_secs(10);
+
+/// Programs that wait and stay in memory as they are; what more of them hold is swapped out.
+pub const IDLE_PROGRAMS: usize = 32;
+
+/// How long a program waits, for each MiB of its memory, before it is swapped out: some times what that costs.
+pub const SWAP_AFTER_PER_MIB: Duration = Duration::from_millis(10);

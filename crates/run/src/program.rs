@@ -156,7 +156,20 @@ pub trait Program: Send {
         Err(GuestError::Unsupported("this kind of program cannot be inspected".into()))
     }
 
-    /// CPU-independent size of the program in memory, in bytes, for decisions about eviction and limits.
+    /// Gives back what memory it can while the program waits, and whether that was worth it: the rest is enough to go
+    /// on from in this process. Called between turns; nothing but [`Self::swap_in`] and [`Self::memory`] is called
+    /// after it gave `true`. After an error the program is as it was.
+    fn swap_out(&mut self) -> Result<bool, GuestError> {
+        Ok(false)
+    }
+
+    /// Takes the memory again. After an error it is still out, and may be asked again: others may need less by then.
+    fn swap_in(&mut self) -> Result<(), GuestError> {
+        Ok(())
+    }
+
+    /// CPU-independent size of the program in memory, in bytes, for decisions about eviction and limits. It counts what
+    /// is swapped out.
     fn memory(&self) -> usize {
         0
     }

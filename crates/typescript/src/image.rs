@@ -48,8 +48,8 @@ pub struct Header {
 pub struct Chain {
     checksum: [u8; 32],
     images: u32,
-    /// The memory as it was, above the stack.
-    memory: Vec<u8>,
+    /// The memory as it was, above the stack. Empty while the program is swapped out.
+    pub memory: Vec<u8>,
 }
 
 /// The numbers of pages of `memory` that differ from `before`, which may be shorter: then it is zeros from there on.
@@ -85,6 +85,18 @@ pub fn take(base: &[u8], memory: &[u8], chain: &mut Option<Chain>) -> std::io::R
     }
     *chain = Some(Chain { checksum, images: parent.images + 1, memory: parent.memory });
     Ok(Image { bytes, on_parent: true })
+}
+
+/// Images that `memory` can be made from again, and nothing else; they make no chain longer. With a chain, the first is
+/// that of the memory that the chain holds, so that the next image of the program can still build on it.
+pub fn pack(base: &[u8], memory: &[u8], chain: Option<&Chain>) -> std::io::Result<Vec<Bytes>> {
+    let first = chain.map_or(memory, |chain| &chain.memory);
+    let (image, checksum) = encode(base, first, &changed(base, first), None)?;
+    let mut images = vec![image];
+    if let Some(before) = chain.map(|chain| &chain.memory) {
+        images.push(encode(before, memory, &changed(before, memory), Some(checksum))?.0);
+    }
+    Ok(images)
 }
 
 fn encode(before: &[u8], memory: &[u8], pages: &[u32], parent: Option<[u8; 32]>) -> std::io::Result<(Bytes, [u8; 32])> {

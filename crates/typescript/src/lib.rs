@@ -11,6 +11,7 @@ mod image;
 mod imports;
 mod program;
 mod pure;
+mod swap;
 
 /// What the build script made.
 mod built {
@@ -22,7 +23,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use run::{Code, Guest, GuestError, Hash, Program, limits::Limits};
 
-use crate::{engine::Engine, program::Vm};
+use crate::{
+    engine::Engine,
+    program::{Limiter, Vm},
+    swap::Swappable,
+};
 
 pub use pure::{Answer, PureFunctions};
 
@@ -63,12 +68,13 @@ impl Guest for TypeScript {
     }
 
     fn load(&self, code: &Arc<Code>, limits: &Limits) -> Result<Box<dyn Program>, GuestError> {
-        Ok(Box::new(Vm::fresh(&self.engine, self.pure.clone(), code, limits)?))
+        let vm = Vm::fresh(&self.engine, self.pure.clone(), code, Limiter::new(limits))?;
+        Ok(Box::new(Swappable::In(Box::new(vm))))
     }
 
     fn restore(&self, code: &Arc<Code>, limits: &Limits, images: &[Bytes]) -> Result<Box<dyn Program>, GuestError> {
-        let mut vm = Vm::fresh(&self.engine, self.pure.clone(), code, limits)?;
+        let mut vm = Vm::fresh(&self.engine, self.pure.clone(), code, Limiter::new(limits))?;
         vm.restore(images)?;
-        Ok(Box::new(vm))
+        Ok(Box::new(Swappable::In(Box::new(vm))))
     }
 }

@@ -26,8 +26,9 @@ pub struct State {
     pub limiter: Limiter,
     /// How the turn ended, once it has.
     pub end: Option<TurnEnd>,
+    /// Functions of the host that its libraries call.
+    pub pure: Option<Arc<dyn PureFunctions>>,
     places: Places,
-    pure: Option<Arc<dyn PureFunctions>>,
     memory: Option<Memory>,
     alloc: Option<TypedFunc<u32, u32>>,
 }
@@ -50,6 +51,7 @@ impl State {
 }
 
 /// Bounds a program's memory, and remembers whether it asked for more.
+#[derive(Clone, Copy)]
 pub struct Limiter {
     max: usize,
     /// More was asked for and refused.
@@ -57,6 +59,11 @@ pub struct Limiter {
 }
 
 impl Limiter {
+    /// For a program under `limits`.
+    pub fn new(limits: &Limits) -> Self {
+        Self { max: limits.memory.saturating_add(built::STACK), refused: false }
+    }
+
     /// What a program that needs more is told.
     pub fn error(&self) -> ProgramError {
         ProgramError::new(
@@ -82,11 +89,13 @@ impl ResourceLimiter for Limiter {
 
 /// A program in memory.
 pub struct Vm {
-    engine: Arc<Engine>,
+    /// What it was made by.
+    pub engine: Arc<Engine>,
     store: Store<State>,
     instance: Instance,
     memory: Memory,
-    chain: Option<Chain>,
+    /// What the next image builds on.
+    pub chain: Option<Chain>,
     /// A turn was stopped in the middle: what lies in memory is of no use.
     broken: bool,
 }
@@ -110,13 +119,13 @@ impl Vm {
         engine: &Arc<Engine>,
         pure: Option<Arc<dyn PureFunctions>>,
         code: &Arc<Code>,
-        limits: &Limits,
+        limiter: Limiter,
     ) -> Result<Self, GuestError> {
         let state = State {
             pure,
             places: Places::new(code.clone()),
             code: code.clone(),
-            limiter: Limiter { max: limits.memory.saturating_add(built::STACK), refused: false },
+            limiter,
             end: None,
             memory: None,
             alloc: None,
@@ -138,35 +147,42 @@ impl Vm {
         self.engine.base(|| Ok(memory.data(store)[built::STACK..].to_vec()))
     }
 
-    /// Puts images into the memory of a program that has not begun.
+    /// Puts images into the memory of a program that has not begun. Its first own image will be a whole one.
     pub fn restore(&mut self, images: &[Bytes]) -> Result<(), GuestError> {
+        if images.is_empty() {
+            return Err(GuestError::Refused("there is no image".into()));
+        }
+        images.iter().try_fold(None, |before, image| self.put(image, before.as_ref()).map(Some)).map(drop)
+    }
+
+    /// Puts an image into memory, which holds what it builds on: `before`, or the memory of a program that has not begun.
+    pub fn put(&mut self, bytes: &Bytes, before: Option<&image::Header>) -> Result<image::Header, GuestError> {
         let max = self.store.data().limiter.max;
         let refused = |what: String| GuestError::Refused(what);
-        let mut headers: Vec<image::Header> = Vec::new();
-        if images.is_empty() {
-            return Err(refused("there is no image".into()));
+        let header = image::check(bytes, before).map_err(refused)?;
+        let (want, have) = (header.memory, self.memory.data_size(&self.store));
+        if want > max {
+            let limit = (max - built::STACK) >> 20;
+            return Err(refused(format!("it needs more memory than the limit of {limit} MiB")));
         }
-        for bytes in images {
-            let header = image::check(bytes, headers.last()).map_err(refused)?;
-            let want = header.memory;
-            if want > max {
-                let limit = (max - built::STACK) >> 20;
-                return Err(refused(format!("it needs more memory than the limit of {limit} MiB")));
-            }
-            let have = self.memory.data_size(&self.store);
-            if want < have {
-                return Err(refused("its memory is smaller than its base's".into()));
-            }
-            self.memory
-                .grow(&mut self.store, ((want - have) / image::WASM_PAGE) as u64)
-                .map_err(|e| GuestError::Engine(format!("no memory for the snapshot: {e:#}")))?;
-            image::apply(bytes, &header, &mut self.memory.data_mut(&mut self.store)[built::STACK..])
-                .map_err(refused)?;
-            headers.push(header);
+        if want < have {
+            return Err(refused("its memory is smaller than its base's".into()));
         }
-        // This program has given no image yet, so its first is a whole one.
-        self.chain = None;
-        Ok(())
+        self.memory
+            .grow(&mut self.store, ((want - have) / image::WASM_PAGE) as u64)
+            .map_err(|e| GuestError::Engine(format!("no memory for the snapshot: {e:#}")))?;
+        image::apply(bytes, &header, &mut self.memory.data_mut(&mut self.store)[built::STACK..]).map_err(refused)?;
+        Ok(header)
+    }
+
+    /// The memory above the stack.
+    pub fn data(&self) -> &[u8] {
+        &self.memory.data(&self.store)[built::STACK..]
+    }
+
+    /// What the host keeps beside the instance.
+    pub fn state(&self) -> &State {
+        self.store.data()
     }
 
     /// Calls an entry point. The engine's stack is empty before and after.
@@ -283,6 +299,21 @@ impl Vm {
             .ok_or_else(|| GuestError::Engine("the image has no stack pointer".into()))
     }
 
+    /// Whether all that the program is lies in its memory now.
+    fn at_rest(&mut self) -> Result<(), GuestError> {
+        if self.broken || self.stack_pointer()? as usize != built::STACK {
+            return Err(GuestError::Engine("the program was stopped in the middle of a turn; restore it".into()));
+        }
+        Ok(())
+    }
+
+    /// Images that `put` makes this memory from.
+    pub fn pack(&mut self) -> Result<Vec<Bytes>, GuestError> {
+        self.at_rest()?;
+        let base = self.engine.base(|| Err(GuestError::Engine("the base is not known".into())))?;
+        image::pack(base, self.data(), self.chain.as_ref()).map_err(|e| GuestError::Engine(e.to_string()))
+    }
+
     fn ask(&mut self, expression: Option<&str>) -> Result<Json, GuestError> {
         let engine = |stop: Stop| GuestError::Engine(stop.0.message);
         let (at, len) = match expression {
@@ -323,12 +354,9 @@ impl Program for Vm {
     }
 
     fn snapshot(&mut self) -> Result<Option<Image>, GuestError> {
-        if self.broken || self.stack_pointer()? as usize != built::STACK {
-            return Err(GuestError::Engine("the program was stopped in the middle of a turn; restore it".into()));
-        }
-        let (memory, store, engine) = (self.memory, &self.store, &self.engine);
-        let base = engine.base(|| Err(GuestError::Engine("the base is not known".into())))?;
-        let data = &memory.data(store)[built::STACK..];
+        self.at_rest()?;
+        let base = self.engine.base(|| Err(GuestError::Engine("the base is not known".into())))?;
+        let data = &self.memory.data(&self.store)[built::STACK..];
         image::take(base, data, &mut self.chain).map(Some).map_err(|e| GuestError::Engine(e.to_string()))
     }
 

@@ -166,6 +166,61 @@ fn large_heaps_make_chains() {
 }
 
 #[test]
+fn swapped_out_at_every_turn() {
+    on_stack(|| {
+        for code in [rich(), code(LARGE)] {
+            let (mut quiet, mut world) = (World::default(), World::default());
+            // With snapshots between: they must come out as if nothing had been swapped.
+            let (mut undisturbed, mut images) = (Vec::new(), Vec::new());
+            let result = done(drive(load(&code), &mut quiet, json!({"name": "n"}), &mut |mut program| {
+                undisturbed.push(program.snapshot().unwrap().unwrap());
+                program
+            }));
+            let mut outs = 0;
+            let swapped = done(drive(load(&code), &mut world, json!({"name": "n"}), &mut |mut program| {
+                let memory = program.memory();
+                for _ in 0..2 {
+                    outs += u64::from(program.swap_out().unwrap());
+                    assert_eq!(program.memory(), memory);
+                    program.swap_in().unwrap();
+                }
+                images.push(program.snapshot().unwrap().unwrap());
+                program.swap_out().unwrap();
+                program.swap_in().unwrap();
+                program
+            }));
+            assert_eq!((swapped, world.log), (result, quiet.log));
+            assert!(images == undisturbed, "the images differ");
+            assert_eq!(outs, 2 * images.len() as u64);
+        }
+    });
+}
+
+#[test]
+fn what_is_swapped_out_is_refused_until_it_is_in_again() {
+    on_stack(|| {
+        let mut world = World::default();
+        let mut program = load(&rich());
+        program.turn(start(json!({})), &mut world).unwrap();
+        program.forget_parent();
+        assert!(program.swap_out().unwrap() && program.swap_out().unwrap());
+        assert!(program.snapshot().is_err() && program.inspect(None).is_err());
+        program.swap_in().unwrap();
+        program.swap_in().unwrap();
+        assert!(!program.snapshot().unwrap().unwrap().on_parent);
+        // Random bytes do not become smaller, so they stay.
+        let noise = code(
+            "export default async () => { const all = new Uint8Array(8 << 20);
+             for (let at = 0; at < all.length; at += 65536) crypto.getRandomValues(all.subarray(at, at + 65536));
+             await new Promise((r) => setTimeout(r, 1)); return all.length }",
+        );
+        let mut program = load(&noise);
+        assert_eq!(program.turn(start(json!({})), &mut world).unwrap(), TurnEnd::Idle);
+        assert!(!program.swap_out().unwrap());
+    });
+}
+
+#[test]
 fn damage_is_refused() {
     on_stack(|| {
         let code = rich();

@@ -94,6 +94,7 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
 
 async fn serve(session: &Session, place: Place, detached: bool) -> Result<u8, Error> {
     let lock = place.lock()?;
+    crate::world::more_files();
     if detached {
         // The terminal that it was started from may go.
         let _ = rustix::process::setsid();

@@ -47,6 +47,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
+    crate::world::more_files();
     let token = token(&args)?;
     // Before anything is taken up: an address that cannot be had should change nothing.
     let http = match args.http {

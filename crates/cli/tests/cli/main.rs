@@ -26,6 +26,7 @@ mod secrets;
 mod seeds;
 mod stores;
 mod support;
+mod swapping;
 mod tags;
 mod terminal;
 mod tls;

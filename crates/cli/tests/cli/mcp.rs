@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use crate::support::{Home, signal, until};
 
 /// A server, and its client.
-struct Session {
-    child: Child,
+pub struct Session {
+    pub child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     next: u64,
 }
 
 impl Session {
-    fn begin(home: &Home, args: &[&str]) -> Self {
+    pub fn begin(home: &Home, args: &[&str]) -> Self {
         let mut command = home.command(&[&["mcp"], args].concat());
         let mut child = command.stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("started");
         let input = child.stdin.take().expect("piped");
@@ -37,14 +37,14 @@ impl Session {
         writeln!(self.input, "{message}").expect("the server reads");
     }
 
-    fn send(&mut self, method: &str, params: Value) -> u64 {
+    pub fn send(&mut self, method: &str, params: Value) -> u64 {
         self.next += 1;
         self.tell(json!({ "id": self.next, "method": method, "params": params }));
         self.next
     }
 
     /// The answer to a request; what comes before it is dropped.
-    fn answer(&mut self, id: u64) -> Value {
+    pub fn answer(&mut self, id: u64) -> Value {
         loop {
             let mut line = String::new();
             assert!(self.output.read_line(&mut line).expect("readable") > 0, "the server ended");
@@ -60,12 +60,12 @@ impl Session {
         self.answer(id)
     }
 
-    fn call(&mut self, name: &str, args: Value) -> Value {
+    pub fn call(&mut self, name: &str, args: Value) -> Value {
         self.ask("tools/call", json!({ "name": name, "arguments": args }))["result"].take()
     }
 
     /// Closes standard input, and waits for the server's end.
-    fn end(mut self) -> i32 {
+    pub fn end(mut self) -> i32 {
         drop(self.input);
         self.child.wait().expect("ended").code().expect("a code")
     }

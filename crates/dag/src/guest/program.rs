@@ -450,6 +450,25 @@ impl Program for Running {
         Ok(image::encode(self)?.map(|bytes| Image { bytes: bytes.into(), on_parent: false }))
     }
 
+    fn swap_out(&mut self) -> Result<bool, GuestError> {
+        let mut worth = false;
+        for inner in self.inner.values_mut() {
+            match inner.program.swap_out() {
+                Ok(out) => worth |= out,
+                Err(error) => {
+                    self.swap_in()?;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(worth)
+    }
+
+    fn swap_in(&mut self) -> Result<(), GuestError> {
+        // Those that are in already have nothing to do.
+        self.inner.values_mut().try_for_each(|inner| inner.program.swap_in())
+    }
+
     fn inspect(&mut self, expression: Option<&str>) -> Result<Json, GuestError> {
         if let Some(path) = expression {
             let value = crate::state::get(self.held.state(), path);

@@ -28,6 +28,8 @@ pub enum Step {
     Fail,
     Hang,
     Spin,
+    /// When it is swapped out next, it finds no room so many times when it comes back.
+    Tight(u64),
 }
 
 pub type Script = Vec<Vec<Step>>;
@@ -58,9 +60,24 @@ pub struct Machine {
     seed: u64,
     run: String,
     now: u64,
+    /// All of the above while it is swapped out.
+    #[serde(skip)]
+    out: Option<Vec<u8>>,
+    /// How often that was tried. Now and then it fails.
+    #[serde(skip)]
+    swaps: u64,
+    /// How often it will find no room when it comes back.
+    #[serde(skip)]
+    tight: u64,
 }
 
 impl Machine {
+    fn new(script: Script) -> Self {
+        let threads = vec![Thread::default(); script.len()];
+        let (seen, run) = (Vec::new(), String::new());
+        Self { script, threads, fold: 0, seen, seed: 0, run, now: 0, out: None, swaps: 0, tight: 0 }
+    }
+
     fn take(&mut self, what: String) {
         let mut bytes = self.fold.to_le_bytes().to_vec();
         bytes.extend_from_slice(what.as_bytes());
@@ -89,6 +106,10 @@ impl Machine {
                     let op = if step == Step::SyncRead { "read" } else { "write" };
                     let (_, outcome) = port.call(op.into(), args())?;
                     self.take(format!("{label} {}", text(&outcome)));
+                    continue;
+                }
+                Step::Tight(times) => {
+                    self.tight = times;
                     continue;
                 }
                 Step::Fail => {
@@ -138,6 +159,7 @@ fn text(outcome: &Outcome) -> String {
 
 impl Program for Machine {
     fn turn(&mut self, wake: Wake, port: &mut dyn Port) -> Result<TurnEnd, Stop> {
+        assert!(self.out.is_none(), "it is swapped out");
         let mut ready = Vec::new();
         match wake {
             Wake::Start { seed, run, now, .. } => {
@@ -175,7 +197,32 @@ impl Program for Machine {
     }
 
     fn snapshot(&mut self) -> Result<Option<Image>, GuestError> {
+        assert!(self.out.is_none(), "it is swapped out");
         Ok(Some(Image { bytes: serde_json::to_vec(self).unwrap().into(), on_parent: false }))
+    }
+
+    fn swap_out(&mut self) -> Result<bool, GuestError> {
+        assert!(self.out.is_none(), "it is swapped out already");
+        self.swaps += 1;
+        match self.swaps % 4 {
+            2 => Ok(false),
+            3 => Err(GuestError::Engine("not now".into())),
+            _ => {
+                let out = Some(serde_json::to_vec(self).unwrap());
+                *self = Self { out, swaps: self.swaps, tight: self.tight, ..Self::new(Vec::new()) };
+                Ok(true)
+            }
+        }
+    }
+
+    fn swap_in(&mut self) -> Result<(), GuestError> {
+        if let Some(tight) = self.tight.checked_sub(1) {
+            self.tight = tight;
+            return Err(GuestError::Engine("no room".into()));
+        }
+        let out = self.out.take().expect("it is swapped out");
+        *self = Self { swaps: self.swaps, ..serde_json::from_slice(&out).unwrap() };
+        Ok(())
     }
 
     fn inspect(&mut self, _: Option<&str>) -> Result<Json, GuestError> {
@@ -196,8 +243,7 @@ impl Guest for MachineGuest {
 
     fn load(&self, code: &Arc<Code>, _: &Limits) -> Result<Box<dyn Program>, GuestError> {
         let script: Script = serde_json::from_str(&code.modules["main"].source).unwrap();
-        let threads = vec![Thread::default(); script.len()];
-        Ok(Box::new(Machine { script, threads, fold: 0, seen: vec![], seed: 0, run: String::new(), now: 0 }))
+        Ok(Box::new(Machine::new(script)))
     }
 
     fn restore(&self, _: &Arc<Code>, _: &Limits, images: &[Bytes]) -> Result<Box<dyn Program>, GuestError> {

@@ -2,5 +2,6 @@
 
 mod machine;
 mod paths;
+mod resting;
 mod rig;
 mod torture;

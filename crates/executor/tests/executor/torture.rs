@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use executor::{ExecError, Executor, Finished, NewRun, Opened, Retry, SnapshotPolicy};
+use executor::{ExecError, Executor, Finished, NewRun, Opened, Retry, SnapshotPolicy, Swap};
 use run::{Body, Json, RunId};
 use store::{StoreError, memory::MemoryStore};
 use store_tests::{Faulty, Plan};
@@ -98,6 +98,11 @@ fn life(seed: u64) {
     let script = script(&mut random);
     let policies = [SnapshotPolicy::WhenItPays, SnapshotPolicy::Always, SnapshotPolicy::Never];
     let policy = policies[random.below(3) as usize];
+    // Half of them are swapped out whenever they wait.
+    let stay = random.below(2) as usize;
+    let rig = |store: &Store, snapshots, before: Option<&Rig>| {
+        rig(store, snapshots, before).limits(|config| config.swap = Swap::beyond(stay))
+    };
     let id: RunId = "a".parse().unwrap();
     let mut store: Store = Faulty::new(MemoryStore::new(), Plan::random(random.below(u64::MAX), 40, 3));
     let mut now = rig(&store, policy, None);
