@@ -1,6 +1,9 @@
 //! Threads for runs that have something to do.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::oneshot;
 
@@ -27,26 +30,29 @@ impl Driver {
 fn on_thread(driver: Box<Driver>, tell: Tell) {
     let io = driver.driven.parts.io.clone();
     let name: String = format!("run {}", driver.run()).chars().take(15).collect();
-    // What it is given would be lost if there is no thread.
-    let (give, take) = mpsc::sync_channel::<(Box<Driver>, Tell)>(1);
-    let resting = io.clone();
+    // Handed over in a slot, since what the closure holds would be lost if there is no thread.
+    let slot = Arc::new(Mutex::new(Some((driver, tell))));
+    let (taken, resting) = (slot.clone(), io.clone());
     let spawned = std::thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
-        let Ok((driver, tell)) = take.recv() else { return };
+        let Some((driver, tell)) = take(&taken) else { return };
         match driver.go_on() {
             Progress::Over(finished) => drop(tell.send(finished)),
             Progress::Rests(driver) => drop(resting.spawn(rest(driver, tell))),
         }
     });
-    match spawned {
-        Ok(_) => drop(give.send((driver, tell))),
-        Err(error) => {
-            tracing::warn!(run = %driver.run(), %error, "there is no thread for a run yet");
-            io.spawn(async move {
-                tokio::time::sleep(AGAIN).await;
-                on_thread(driver, tell);
-            });
-        }
+    if let Err(error) = spawned
+        && let Some((driver, tell)) = take(&slot)
+    {
+        tracing::warn!(run = %driver.run(), %error, "there is no thread for a run yet");
+        io.spawn(async move {
+            tokio::time::sleep(AGAIN).await;
+            on_thread(driver, tell);
+        });
     }
+}
+
+fn take(slot: &Mutex<Option<(Box<Driver>, Tell)>>) -> Option<(Box<Driver>, Tell)> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 async fn rest(mut driver: Box<Driver>, tell: Tell) {

@@ -44,15 +44,22 @@ impl Session {
     }
 
     /// The answer to a request; what comes before it is dropped.
-    pub fn answer(&mut self, id: u64) -> Value {
-        loop {
+    fn answer(&mut self, id: u64) -> Value {
+        self.answers(&[id]).remove(0)
+    }
+
+    /// The answers to requests, which come in whatever order.
+    pub fn answers(&mut self, ids: &[u64]) -> Vec<Value> {
+        let mut answers = vec![Value::Null; ids.len()];
+        while answers.iter().any(Value::is_null) {
             let mut line = String::new();
             assert!(self.output.read_line(&mut line).expect("readable") > 0, "the server ended");
             let message: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("no JSON ({e}): {line}"));
-            if message["id"] == id {
-                return message;
+            if let Some(at) = ids.iter().position(|id| message["id"] == *id) {
+                answers[at] = message;
             }
         }
+        answers
     }
 
     fn ask(&mut self, method: &str, params: Value) -> Value {

@@ -41,8 +41,8 @@ fn programs_go_on_as_if_they_had_stayed() {
         let args =
             |n: u64| json!({ "name": "code_run", "arguments": { "code": RICH.replace("SELF", &n.to_string()) } });
         let calls: Vec<u64> = (0..12).map(|n| session.send("tools/call", args(n))).collect();
-        for (n, call) in calls.into_iter().enumerate() {
-            let mut done = session.answer(call)["result"]["structuredContent"].take();
+        for (n, mut answer) in session.answers(&calls).into_iter().enumerate() {
+            let mut done = answer["result"]["structuredContent"].take();
             assert_eq!(done["result"].take(), json!([6, 6, "late", "both", n]), "{done}");
             journals.push(kinds(home, done["runId"].as_str().expect("an id")));
         }

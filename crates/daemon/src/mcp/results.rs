@@ -25,6 +25,11 @@ pub fn exec_error(cause: &ExecError) -> CallToolResult {
     let next = match cause {
         ExecError::Store(store::StoreError::NotFound(_)) => "; code_list_runs lists the runs that there are",
         ExecError::Store(store::StoreError::Held { .. }) => "; it goes on there, and code_get_run tells how it ends",
+        ExecError::Store(store::StoreError::Io { source, .. })
+            if source.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) =>
+        {
+            "; too many runs are under way: wait until some have ended, or allow the server more open files (ulimit -n)"
+        }
         _ => "",
     };
     error(format!("{cause}{next}"))
