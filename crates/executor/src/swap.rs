@@ -57,8 +57,9 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// When a program that should have waited for `patience` before it is swapped out is to be: in how long, or not.
-    pub fn swapped_in(&self, patience: Duration) -> Option<Duration> {
+    /// In how long the program is to be swapped out, which should have waited for `patience` by then; or not at all, while
+    /// there is room.
+    pub fn leaves_in(&self, patience: Duration) -> Option<Duration> {
         let crowded = self.swap.0.idle.load(Ordering::Relaxed) > self.swap.0.stay;
         let patience = patience.saturating_mul(1 << self.tries.min(16));
         crowded.then(|| patience.saturating_sub(self.since.elapsed()))

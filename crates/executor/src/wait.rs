@@ -96,7 +96,7 @@ impl Driven {
         let Presence::Idle(idle) = &mut self.presence else { return None };
         let memory = self.program.memory();
         let patience = SWAP_AFTER_PER_MIB.mul_f64(memory as f64 / f64::from(1 << 20));
-        match idle.swapped_in(patience) {
+        match idle.leaves_in(patience) {
             None => return Some(LOOK),
             Some(left) if !left.is_zero() => return Some(left),
             Some(_) => {}
