@@ -27,6 +27,7 @@ pub mod save;
 mod snippet;
 mod stack;
 pub mod tools;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,6 +37,7 @@ use run::program::{Code, Module};
 pub use error::{BundleError, Diagnostic};
 pub use files::{Fenced, Files, MemoryFiles, OsFiles};
 pub use map::position;
+pub use watched::{Seen, Watched};
 
 use graph::{Graph, Link, Unit};
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bundler::OsFiles;
-use daemon::{Call, Prepared, catalog};
+use daemon::{Call, Prepared, catalog, code::Imports};
 use executor::NewRun;
 use host::Permissions;
 use run::{Code, RunId};
@@ -107,7 +107,7 @@ pub fn snippet(
 ) -> Result<NewRun, Error> {
     let source = if text == "-" { standard_input()? } else { text.to_owned() };
     let cwd: PathBuf = std::env::current_dir().map_err(|e| Error::io("cannot find the current folder", e))?;
-    Ok(daemon::code::snippet(&source, &cwd, namespaces, id, permissions)?)
+    Ok(daemon::code::snippet(&source, &cwd, Imports::Folder, namespaces, id, permissions)?)
 }
 
 fn standard_input() -> Result<String, Error> {

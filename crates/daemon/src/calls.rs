@@ -1,14 +1,14 @@
 //! Calls of photons' methods. One call is one durable run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bundler::BundleError;
 use bundler::tools::{self, FieldError, Tool, Visibility};
-use bundler::{BundleError, OsFiles};
 use executor::{ExecError, Finished, NewRun, Retry};
-use run::{Failure, RunId};
+use run::{Code, Failure, RunId};
 use serde_json::{Map, Value};
 
 use crate::catalog::{self, Broken, Catalog, Entry, Unknown};
@@ -145,6 +145,9 @@ impl Calls {
 
     /// Checks a call and pins its code, without starting it.
     pub async fn prepare(&self, call: Call) -> Result<Prepared, CallError> {
+        if let Some((entry, code)) = self.catalog.at_hand(&call.photon) {
+            return prepare_with(entry, call, |_| Ok(code));
+        }
         let catalog = self.catalog.clone();
         let prepared = tokio::task::spawn_blocking(move || prepare(catalog.find(&call.photon)?, call));
         prepared.await.unwrap_or_else(|e| Err(ExecError::Guest(run::GuestError::Engine(e.to_string())).into()))
@@ -218,10 +221,17 @@ impl Calls {
 
 /// Checks a call of a method of `entry` and pins its code. Reads files.
 pub fn prepare(entry: Arc<Entry>, call: Call) -> Result<Prepared, CallError> {
-    let photon = match entry.photon() {
-        Ok(photon) => photon,
-        Err(cause) => return Err(CallError::Broken { name: entry.name.clone(), cause: cause.clone() }),
-    };
+    prepare_with(entry, call, Entry::code)
+}
+
+fn prepare_with(
+    entry: Arc<Entry>,
+    call: Call,
+    code: impl FnOnce(&Entry) -> Result<Arc<Code>, BundleError>,
+) -> Result<Prepared, CallError> {
+    if let Err(cause) = entry.photon() {
+        return Err(CallError::Broken { name: entry.name.clone(), cause: cause.clone() });
+    }
     let tool = choose(&entry, call.method.as_deref(), call.internal)?.clone();
     let instance = call.instance.filter(|name| name != "default");
     if let Some(name) = &instance
@@ -249,9 +259,7 @@ pub fn prepare(entry: Arc<Entry>, call: Call) -> Result<Prepared, CallError> {
         return Err(wrong(unknown));
     }
     let args = tools::arguments(&tool, &args).map_err(wrong)?;
-    let path = std::path::absolute(&entry.file).unwrap_or_else(|_| PathBuf::from(&entry.file));
-    let mut code = bundler::bundle(&OsFiles, &path).map_err(|error| not_installed(&entry, &path, error))?;
-    code.about = Some(tools::about(photon));
+    let code = code(&entry).map_err(|error| not_installed(&entry, error))?;
     let new = NewRun {
         id: call.id,
         tool: tool.name.clone(),
@@ -260,14 +268,14 @@ pub fn prepare(entry: Arc<Entry>, call: Call) -> Result<Prepared, CallError> {
         parent: call.parent,
         method: Some(tool.name.clone()),
         params: Value::Object(args).into(),
-        code: Arc::new(code),
+        code,
     };
     Ok(Prepared { tool, new, entry, key: call.key })
 }
 
 /// What `@dependencies` names and is not there, if that is why the code cannot be pinned.
-fn not_installed(entry: &Entry, path: &Path, error: BundleError) -> CallError {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+fn not_installed(entry: &Entry, error: BundleError) -> CallError {
+    let path = entry.file.canonicalize().unwrap_or_else(|_| entry.file.clone());
     let Some(folder) = path.parent().filter(|_| matches!(error, BundleError::Import { .. })) else {
         return error.into();
     };

@@ -4,16 +4,22 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
-use bundler::OsFiles;
-use bundler::tools::{Photon, Tool, nearest};
+use bundler::tools::{Photon, Tool, about, nearest};
+use bundler::{BundleError, Seen, Watched};
+use run::Code;
+use serde_json::json;
+
+use crate::events;
 
 /// What the names of photons' files end with.
 const ENDINGS: [&str; 4] = [".photon.ts", ".photon.js", ".photon.mts", ".photon.mjs"];
 
+/// Files whose attributes are looked at in passing.
+const FEW: usize = 64;
+
 /// A photon's file.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Entry {
     /// The photon's name: the file's, without its ending.
     pub name: String,
@@ -21,6 +27,10 @@ pub struct Entry {
     pub file: PathBuf,
     /// What it offers, or why it cannot be used.
     pub photon: Result<Photon, Broken>,
+    /// The files that say what it offers: its own, and those that its types come from.
+    seen: Seen,
+    /// Its code, and the files that this was made of.
+    code: Mutex<Option<(Seen, Arc<Code>)>>,
 }
 
 /// Why a photon cannot be used: the file, the position and the cause.
@@ -43,11 +53,8 @@ pub struct Unknown {
 /// Photons in folders.
 pub struct Catalog {
     folders: Vec<PathBuf>,
-    known: Mutex<HashMap<PathBuf, (Stamp, Arc<Entry>)>>,
+    known: Mutex<HashMap<PathBuf, Arc<Entry>>>,
 }
-
-/// A file that has the same is taken as unchanged.
-type Stamp = (u64, Option<SystemTime>);
 
 impl Catalog {
     /// The photons in `folders`, which need not exist. Where two have one name, the one in the earlier folder counts.
@@ -82,17 +89,28 @@ impl Catalog {
 
     /// The photon called `name`, which may be broken. Reads its file.
     pub fn find(&self, name: &str) -> Result<Arc<Entry>, Unknown> {
-        if good_name(name) {
-            for folder in &self.folders {
-                let files = ENDINGS.iter().map(|ending| folder.join(format!("{name}{ending}")));
-                if let Some(file) = files.into_iter().find(|file| file.is_file()) {
-                    return Ok(self.entry(&file));
-                }
-            }
+        if let Some(file) = self.file(name) {
+            return Ok(self.entry(&file));
         }
         let names = self.names();
         let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
         Err(Unknown { name: name.chars().take(200).collect(), near, names })
+    }
+
+    /// The photon called `name` with its code, if both are at hand and nothing has changed. Reads no file, and looks at
+    /// the attributes of a few: less work than handing it to another thread.
+    pub fn at_hand(&self, name: &str) -> Option<(Arc<Entry>, Arc<Code>)> {
+        let entry = self.lock().get(&self.file(name)?).cloned()?;
+        let is_current = |seen: &Seen| seen.looks() <= FEW && seen.is_current();
+        let code = entry.code.try_lock().ok()?.as_ref().filter(|(seen, _)| is_current(seen))?.1.clone();
+        is_current(&entry.seen).then_some((entry, code))
+    }
+
+    /// The file of the photon called `name`, if there is one.
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        let endings = || ENDINGS.iter().map(|ending| format!("{name}{ending}"));
+        let mut files = self.folders.iter().flat_map(|folder| endings().map(|file| folder.join(file)));
+        files.find(|file| good_name(name) && file.is_file())
     }
 
     /// Names and files, by name.
@@ -126,18 +144,16 @@ impl Catalog {
     }
 
     fn entry(&self, file: &Path) -> Arc<Entry> {
-        let stamp = stamp(file);
-        if let Some((held, entry)) = self.lock().get(file)
-            && *held == stamp
-        {
-            return entry.clone();
+        let known = self.lock().get(file).cloned();
+        if let Some(entry) = known.filter(|entry| entry.seen.is_current()) {
+            return entry;
         }
         let entry = Arc::new(read(file));
-        self.lock().insert(file.to_owned(), (stamp, entry.clone()));
+        self.lock().insert(file.to_owned(), entry.clone());
         entry
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (Stamp, Arc<Entry>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Arc<Entry>>> {
         // Each holder does one operation on the map, which a panic elsewhere leaves whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,11 +169,38 @@ impl Entry {
     pub fn methods(&self) -> impl Iterator<Item = &Tool> {
         self.photon.iter().flat_map(|photon| photon.tools.iter().chain(&photon.templates).chain(&photon.resources))
     }
+
+    /// The code of its runs, with what their guest must know of it. It is made once, and again when any file has changed
+    /// that it was made of, or one has come or gone that would go before another. Reads files.
+    pub fn code(&self) -> Result<Arc<Code>, BundleError> {
+        // Others who call it at the same time wait for the same code.
+        let mut held = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((seen, code)) = &*held
+            && seen.is_current()
+        {
+            return Ok(code.clone());
+        }
+        let path = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
+        let files = Watched::new();
+        let mut code = bundler::bundle(&files, &path)?;
+        if let Ok(photon) = &self.photon {
+            let mut about = about(photon).value();
+            if events::listens(self).is_some() {
+                let args = json!({ "kind": "positional", "params": ["eventType", "payload"], "rest": false });
+                about["methods"][events::LISTENER] = json!({ "args": args, "listens": true });
+            }
+            code.about = Some(about.into());
+        }
+        let code = Arc::new(code);
+        *held = Some((files.seen(), code.clone()));
+        Ok(code)
+    }
 }
 
 /// Reads one photon, whatever its file is called.
 pub fn read(file: &Path) -> Entry {
-    let photon = match bundler::tools::photon(&OsFiles, file) {
+    let files = Watched::new();
+    let photon = match bundler::tools::photon(&files, file) {
         Ok(Some(photon)) if photon.errors.is_empty() => Ok(photon),
         Ok(Some(photon)) => Err(photon.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
         Ok(None) => {
@@ -168,7 +211,7 @@ pub fn read(file: &Path) -> Entry {
     let name = name_of(file).or_else(|| photon.as_ref().ok().map(|photon| photon.name.clone()));
     let name = name.unwrap_or_else(|| file.file_stem().unwrap_or_default().to_string_lossy().into_owned());
     let photon = photon.and_then(|photon| if good_name(&name) { Ok(photon) } else { Err(bad_name(file)) });
-    Entry { name, file: file.to_owned(), photon: photon.map_err(Broken) }
+    Entry { name, file: file.to_owned(), photon: photon.map_err(Broken), seen: files.seen(), code: Mutex::default() }
 }
 
 fn bad_name(file: &Path) -> String {
@@ -195,16 +238,47 @@ fn ending(file: &Path) -> Option<usize> {
     ENDINGS.iter().position(|ending| name.ends_with(ending))
 }
 
-fn stamp(file: &Path) -> Stamp {
-    fs::metadata(file).map_or((0, None), |data| (data.len(), data.modified().ok()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn write(folder: &Path, name: &str, text: &str) {
         fs::write(folder.join(name), text).expect("written");
+    }
+
+    /// What was written just now is read until it is older than a tick of the clock.
+    fn settled(catalog: &Catalog, name: &str) -> Arc<Entry> {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        loop {
+            let entry = catalog.find(name).expect("there");
+            if entry.seen.is_current() {
+                return entry;
+            }
+            assert!(std::time::Instant::now() < deadline, "it never settles");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn types_and_code_follow_the_files_that_they_come_from() {
+        let home = tempfile::tempdir().expect("a folder");
+        write(home.path(), "types.ts", "export interface Note { text: string }");
+        write(home.path(), "words.ts", "export const word = 'one';");
+        let text = "import type { Note } from './types.ts';\nimport { word } from './words.ts';\n\
+                    export default class { /** @notify-on x */ onNotification() {} add(note: Note) { return word; } }";
+        write(home.path(), "notes.photon.ts", text);
+        let catalog = Catalog::new([home.path().to_owned()]);
+        let entry = settled(&catalog, "notes");
+        let code = entry.code().expect("code");
+        assert!(Arc::ptr_eq(&code, &entry.code().expect("code")), "not made twice");
+        assert_eq!(code.about.as_ref().expect("of a photon").value()["methods"]["onNotification"]["listens"], true);
+        write(home.path(), "words.ts", "export const word = 'two';");
+        assert!(Arc::ptr_eq(&entry, &catalog.find("notes").expect("there")), "it offers the same");
+        let changed = entry.code().expect("code");
+        assert!(changed.modules.values().any(|module| module.source.contains("two")));
+        write(home.path(), "types.ts", "export interface Note { texts: string }");
+        let schema = settled(&catalog, "notes").methods().next().expect("a method").input_schema.to_string();
+        assert!(schema.contains("texts"), "{schema}");
     }
 
     #[test]
@@ -230,7 +304,7 @@ mod tests {
         assert!(error("none").contains("exports no class"), "{}", error("none"));
         assert!(error("time").contains("time.photon.ts:1:28: @timeout"), "{}", error("time"));
         assert!(error("a b").contains("rename the file"), "{}", error("a b"));
-        let notes = catalog.find("notes").expect("there");
+        let notes = settled(&catalog, "notes");
         assert_eq!(notes.methods().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["add"]);
         assert!(Arc::ptr_eq(&notes, &catalog.find("notes").expect("there")), "not read twice");
         let unknown = catalog.find("nots").expect_err("no such photon");

@@ -12,39 +12,26 @@ use serde_json::json;
 /// The tool of runs of snippets.
 pub const TOOL: &str = "code";
 
+/// What a snippet may import beside packages, installed in its folder or above, and what may be read anyway: nobody may
+/// have looked at it yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Imports {
+    /// The files of its folder, where the person works who wrote it.
+    Folder,
+    /// Nothing else: an agent's server may have been started in any folder.
+    Packages,
+}
+
 /// A run of `source`: TypeScript with `await`, `import` and `return` at its top level. Paths are relative to `cwd`.
 /// `namespaces` are photons and servers ([`crate::Tools::names`]); each is a global there, unless the platform or the
-/// snippet has that name. Reads files: nobody may have looked at the snippet yet, so it imports from `cwd`, from packages
-/// that are installed there or above, and from what may be read anyway.
+/// snippet has that name. Reads files.
 pub fn snippet(
     source: &str,
     cwd: &Path,
+    imports: Imports,
     namespaces: &[String],
     id: Option<RunId>,
     permissions: &Permissions,
-) -> Result<NewRun, BundleError> {
-    within(source, cwd, namespaces, id, permissions, true)
-}
-
-/// The same for an agent's snippet, whose server may have been started in any folder: it imports packages and what may
-/// be read, and nothing else from `cwd`.
-pub fn agents_snippet(
-    source: &str,
-    cwd: &Path,
-    namespaces: &[String],
-    id: Option<RunId>,
-    permissions: &Permissions,
-) -> Result<NewRun, BundleError> {
-    within(source, cwd, namespaces, id, permissions, false)
-}
-
-fn within(
-    source: &str,
-    cwd: &Path,
-    namespaces: &[String],
-    id: Option<RunId>,
-    permissions: &Permissions,
-    own_folder: bool,
 ) -> Result<NewRun, BundleError> {
     let cause = |e: std::io::Error| BundleError::Read { file: cwd.display().to_string(), cause: e.to_string() };
     let here = cwd.canonicalize().map_err(cause)?;
@@ -54,7 +41,7 @@ fn within(
         Decision::Ungranted => {
             let packages =
                 |above: &Path| path.starts_with(above.join("node_modules")) || path == above.join("package.json");
-            (own_folder && path.starts_with(&here)) || here.ancestors().any(packages)
+            (imports == Imports::Folder && path.starts_with(&here)) || here.ancestors().any(packages)
         }
     };
     let mut code = bundler::snippet(&Fenced::new(&OsFiles, &may_read), source, cwd)?;

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bundler::{OsFiles, tools};
 use executor::{CallContext, ExecError, Finished, NewRun, Retry};
 use host::{PermissionRequest, Reply, Screen};
 use run::{Ask, Effect, Outcome, RunId};
@@ -36,8 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Events {
     way: Way,
     calls: OnceLock<Calls>,
-    /// Folders whose photons listen too: those that a command was pointed at.
-    also: Mutex<Vec<PathBuf>>,
+    /// The photons in these folders listen too: those that a command was pointed at.
+    also: Mutex<Vec<Arc<Catalog>>>,
     local: Mutex<VecDeque<Unsent>>,
     /// Told when something waits in `local`.
     arrived: Notify,
@@ -90,7 +89,7 @@ impl Events {
 
     /// Photons in this folder listen too.
     pub fn also(&self, folder: PathBuf) {
-        held(&self.also).push(folder);
+        held(&self.also).push(Arc::new(Catalog::new([folder])));
     }
 
     /// Publishes an event of a run.
@@ -162,10 +161,10 @@ impl Events {
 
     async fn deliver(&self, event: Unsent) {
         let Some(calls) = self.calls.get() else { return };
-        let mut folders = held(&self.also).clone();
-        folders.extend(calls.catalog().folders().iter().cloned());
+        let mut catalogs = held(&self.also).clone();
+        catalogs.push(calls.catalog().clone());
         let kind = event.kind.clone();
-        let listeners = tokio::task::spawn_blocking(move || listeners(&Catalog::new(folders), &kind)).await;
+        let listeners = tokio::task::spawn_blocking(move || listeners(&catalogs, &kind)).await;
         for entry in listeners.unwrap_or_default() {
             // Nobody else delivers it: any id will do.
             let id = delivery(event.hops + 1, calls.supervisor().executor().fresh_id().as_str(), &entry.name);
@@ -202,9 +201,15 @@ pub(crate) fn append(log: &EventLog, event: &Unsent) {
     }
 }
 
-/// The photons of `catalog` that listen to `kind`. Reads files.
-pub(crate) fn listeners(catalog: &Catalog, kind: &str) -> Vec<Arc<Entry>> {
-    let mut all = catalog.list();
+/// The photons that listen to `kind`. Where two have one name, the one of the earlier catalog counts. Reads files.
+fn listeners(catalogs: &[Arc<Catalog>], kind: &str) -> Vec<Arc<Entry>> {
+    let mut all: Vec<Arc<Entry>> = Vec::new();
+    for entry in catalogs.iter().flat_map(|catalog| catalog.list()) {
+        if all.iter().all(|other| other.name != entry.name) {
+            all.push(entry);
+        }
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
     all.retain(|entry| listens(entry).is_some_and(|filter| filter.wants(kind)));
     all
 }
@@ -245,15 +250,10 @@ pub(crate) async fn notify(
 
 /// The run that hands an event to a listener. Reads files.
 fn notification(entry: &Entry, id: RunId, params: Value) -> Result<NewRun, String> {
-    let photon = entry.photon().map_err(ToString::to_string)?;
-    let path = std::path::absolute(&entry.file).map_err(|e| format!("{}: {e}", entry.file.display()))?;
-    let mut code = bundler::bundle(&OsFiles, &path).map_err(|e| e.to_string())?;
-    let mut about = tools::about(photon).value();
-    let args = json!({ "kind": "positional", "params": ["eventType", "payload"], "rest": false });
-    about["methods"][LISTENER] = json!({ "args": args, "listens": true });
-    code.about = Some(about.into());
+    entry.photon().map_err(ToString::to_string)?;
+    let code = entry.code().map_err(|e| e.to_string())?;
     let (photon, method) = (Some(entry.name.clone()), Some(LISTENER.into()));
-    Ok(NewRun { id: Some(id), photon, method, ..NewRun::new(LISTENER, params.into(), Arc::new(code)) })
+    Ok(NewRun { id: Some(id), photon, method, ..NewRun::new(LISTENER, params.into(), code) })
 }
 
 /// The id of the run that hands event `what` to `photon`.

@@ -229,3 +229,49 @@ fn events_reach_listeners_in_a_server_without_a_daemon() {
     });
     assert_eq!(session.end(), 0);
 }
+
+#[test]
+fn a_call_runs_the_files_of_now() {
+    let photon = "import { word } from './words/word.ts';\nimport type { Many } from './words/many.ts';\n\
+                  export default class Say { word(args: Many) { return [word, Math.random(), crypto.randomUUID()]; } }";
+    let home = Home::with_photons(&[("say", photon)]);
+    let folder = home.home().join("words");
+    std::fs::create_dir(&folder).expect("made");
+    let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
+    put("many.ts", "export interface Many { a?: string }");
+    put("word.ts", "export const word = 100;");
+    let mut session = Session::begin(&home, &[]);
+    let mut seen = std::collections::HashSet::new();
+    let mut say = |session: &mut Session, expected: u64| {
+        let said = session.call("say_word", json!({ "a": "x" }));
+        let said: Value = serde_json::from_str(said["content"][0]["text"].as_str().expect("a text")).expect("JSON");
+        assert_eq!(said[0], expected);
+        // Code and memory that were there before have nothing of other runs in them.
+        assert!(seen.insert(said[1].to_string()) && seen.insert(said[2].to_string()), "{said}");
+    };
+    // In place, of one length, and many times within a tick of the file system's clock.
+    for word in 100..140 {
+        put("word.ts", &format!("export const word = {word};"));
+        say(&mut session, word);
+    }
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        say(&mut session, 139);
+    }
+    put("word.ts", "export const word = 140;");
+    say(&mut session, 140);
+    // A file that would go before another.
+    std::fs::write(folder.join("word.ts.ts"), "").expect("written");
+    std::fs::write(home.home().join("package.json"), "{\"type\":\"module\"}").expect("written");
+    say(&mut session, 140);
+    // What it takes comes from a file of its own.
+    put("many.ts", "export interface Many { b?: string }");
+    until("other arguments", || {
+        let tools = session.ask("tools/list", json!({}));
+        let tools = tools["result"]["tools"].as_array().expect("a list").clone();
+        let tool = tools.into_iter().find(|tool| tool["name"] == "say_word").expect("there");
+        tool["inputSchema"]["properties"].get("b").is_some()
+    });
+    assert_eq!(session.call("say_word", json!({ "a": "x" }))["isError"], true);
+    assert_eq!(session.end(), 0);
+}

@@ -24,6 +24,7 @@ use store::{Owner, StoreError};
 use super::follow::{self, Seen};
 use super::screen::{Followed, Level, Screens};
 use super::{code, cursor, photons, resources, results, rounds};
+use crate::code::Imports;
 use crate::{Calls, Running, Supervisor, Tools};
 
 const INSTRUCTIONS: &str = "Tools of photons, and code mode: code_run runs TypeScript as a durable run, in which every \
@@ -89,7 +90,7 @@ impl Shared {
     pub async fn snippet(&self, source: String, run: RunId) -> Result<NewRun, BundleError> {
         let (tools, folder, permissions) = (self.tools.clone(), self.folder.clone(), self.permissions.clone());
         let compiled = tokio::task::spawn_blocking(move || {
-            crate::code::agents_snippet(&source, &folder, &tools.names(), Some(run), &permissions)
+            crate::code::snippet(&source, &folder, Imports::Packages, &tools.names(), Some(run), &permissions)
         });
         let failed = |e: tokio::task::JoinError| BundleError::Internal { file: "code.ts".into(), cause: e.to_string() };
         compiled.await.unwrap_or_else(|e| Err(failed(e)))
