@@ -116,7 +116,7 @@ impl Session {
         let runs = Arc::new(Runs::default());
         let tools: Arc<Tools> = Arc::default();
         let host = self.with(self.local(events.screen(screen))?, &runs, &tools).build();
-        let executor = self.executor(what, guests(), Arc::new(host));
+        let executor = self.executor(what, guests(is_server(what)), Arc::new(host));
         runs.serve(executor.clone());
         let middleware = Middleware::new(&self.home, Arc::new(Locks::new(&self.home, what)), Arc::new(SystemClock));
         let calls = Calls::new(self.catalog(), Supervisor::new(executor), middleware);
@@ -143,7 +143,7 @@ impl Session {
         let host = LocalHost::builder(&self.home).permissions(self.settings.permissions()?);
         // Nobody performs tools here, but what they are to the journal must be known.
         let host = self.with(host, &runs, &Arc::default());
-        let executor = self.executor(what, guests(), Arc::new(Still(Arc::new(host.build()))));
+        let executor = self.executor(what, guests(false), Arc::new(Still(Arc::new(host.build()))));
         runs.serve(executor.clone());
         Ok(executor)
     }
@@ -184,7 +184,7 @@ impl Session {
             swap: Swap::beyond(self.settings.idle_programs),
             checkpoints_apart: self.apart,
             // Servers take up by themselves what they were killed over; what a person began, a person goes on with.
-            begun_by: matches!(what, "mcp" | "daemon").then(|| what.to_owned()),
+            begun_by: is_server(what).then(|| what.to_owned()),
             ..Config::new(owner(what))
         };
         Executor::new(parts, config)
@@ -211,20 +211,28 @@ impl Work {
     }
 }
 
-/// The kinds of programs that this command runs.
-fn guests() -> Vec<Arc<dyn Guest>> {
-    let nodes: Vec<Arc<dyn Guest>> = vec![Arc::new(TypeScript), Arc::new(::neutron::Neutron)];
+/// Whether a command stays, and runs what others ask for.
+fn is_server(what: &str) -> bool {
+    matches!(what, "mcp" | "daemon")
+}
+
+/// The kinds of programs that this command runs; `ahead`: each soon after another.
+fn guests(ahead: bool) -> Vec<Arc<dyn Guest>> {
+    let nodes: Vec<Arc<dyn Guest>> = vec![Arc::new(TypeScript { ahead }), Arc::new(::neutron::Neutron)];
     let mut all = nodes.clone();
     all.push(Arc::new(::dag::guest::DagGuest::new(nodes)));
     all
 }
 
 /// The TypeScript guest, whose engine is loaded by the first program that needs it.
-struct TypeScript;
+struct TypeScript {
+    ahead: bool,
+}
 
 impl TypeScript {
     fn loaded(&self) -> Result<typescript::TypeScript, GuestError> {
-        Ok(typescript::TypeScript::new()?.with_pure(crate::dagonizer::functions()))
+        let guest = typescript::TypeScript::new()?.with_pure(crate::dagonizer::functions());
+        Ok(if self.ahead { guest.ahead() } else { guest })
     }
 }
 

@@ -5,7 +5,11 @@ use std::sync::{Arc, OnceLock};
 use run::GuestError;
 use wasmtime::{InstanceAllocationStrategy, InstancePre, Linker, Module, PoolingAllocationConfig, Store};
 
-use crate::{built, engine_config, imports, program::State};
+use crate::{
+    built, engine_config, imports,
+    program::State,
+    spare::{Made, Spare},
+};
 
 static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/image.cwasm"));
 
@@ -25,6 +29,8 @@ pub struct Engine {
     /// Instances with a memory of their own, for when the pool is used up or address space is short.
     single: OnceLock<Result<InstancePre<State>, GuestError>>,
     base: OnceLock<Vec<u8>>,
+    /// The next program, where one is made ahead.
+    pub spare: Spare,
 }
 
 impl Engine {
@@ -49,6 +55,7 @@ impl Engine {
             pool: prepare(InstanceAllocationStrategy::Pooling(pool)),
             single: OnceLock::new(),
             base: OnceLock::new(),
+            spare: Spare::default(),
         };
         // A machine that cannot give the address space of the pool still runs programs; one that cannot run the code
         // says so here.
@@ -63,7 +70,11 @@ impl Engine {
     }
 
     /// A fresh instance around `state`.
-    pub fn instantiate(&self, state: State) -> Result<(Store<State>, wasmtime::Instance), GuestError> {
+    pub fn instantiate(&self, state: State) -> Result<Made, GuestError> {
+        let state = match self.spare.take(state) {
+            Ok(made) => return Ok(made),
+            Err(state) => state,
+        };
         if let Ok(pre) = &self.pool {
             let mut store = store(pre, state);
             match pre.instantiate(&mut store) {
@@ -83,6 +94,13 @@ impl Engine {
         Ok((store, instance))
     }
 
+    /// Makes the next program, where one is wanted ahead. Takes the time of a start.
+    pub fn refill(&self) {
+        if let Ok(pre) = &self.pool {
+            self.spare.fill(pre);
+        }
+    }
+
     /// The memory that every program starts from, without the stack at its bottom. `fresh` is one that has not run.
     pub fn base(&self, fresh: impl FnOnce() -> Result<Vec<u8>, GuestError>) -> Result<&[u8], GuestError> {
         if let Some(base) = self.base.get() {
@@ -93,7 +111,8 @@ impl Engine {
     }
 }
 
-fn store(pre: &InstancePre<State>, state: State) -> Store<State> {
+/// A store for an instance that `pre` makes.
+pub fn store(pre: &InstancePre<State>, state: State) -> Store<State> {
     let mut store = Store::new(pre.module().engine(), state);
     store.limiter(|state| &mut state.limiter);
     store

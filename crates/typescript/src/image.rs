@@ -25,7 +25,8 @@ use crate::built::{IMAGE_HASH, STACK};
 
 /// A page of WebAssembly memory, in bytes.
 pub const WASM_PAGE: usize = 64 << 10;
-const PAGE: usize = 4 << 10;
+/// What is compared and kept: a page of the machine.
+pub const PAGE: usize = 4 << 10;
 const MAGIC: &[u8; 8] = b"QSTS\r\n\x1a\0";
 const FORMAT: u32 = 1;
 const HEADER: usize = 128;

@@ -11,6 +11,7 @@ mod image;
 mod imports;
 mod program;
 mod pure;
+mod spare;
 mod swap;
 
 /// What the build script made.
@@ -49,6 +50,13 @@ impl TypeScript {
     /// `GuestError::Engine` if this machine cannot run it; the text names what is missing.
     pub fn new() -> Result<Self, GuestError> {
         Ok(Self { engine: Engine::shared()?, pure: None })
+    }
+
+    /// Has the next program's memory made ahead from now on, whenever a program has gone. For processes that serve: one
+    /// that runs a program and ends would do it in vain.
+    pub fn ahead(self) -> Self {
+        self.engine.spare.want();
+        self
     }
 
     /// Adds functions that libraries of the platform call (`quicksave:host`). They must fit the code that programs were

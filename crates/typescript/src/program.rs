@@ -16,6 +16,7 @@ use crate::{
     image::{self, Chain},
     imports::{self, NO_BYTES},
     pure::{self, Answer, PureFunctions, stack::Places},
+    spare::Refill,
 };
 
 /// What the host keeps beside an instance. Nothing here decides what the program does next: that is all in its memory.
@@ -34,6 +35,16 @@ pub struct State {
 }
 
 impl State {
+    fn new(code: Arc<Code>, pure: Option<Arc<dyn PureFunctions>>, limiter: Limiter) -> Self {
+        Self { places: Places::new(code.clone()), code, limiter, end: None, pure, memory: None, alloc: None }
+    }
+
+    /// For an instance that nobody uses yet.
+    pub fn of_nobody() -> Self {
+        let code = Code { guest: String::new(), entry: String::new(), modules: Default::default(), about: None };
+        Self::new(Arc::new(code), None, Limiter { max: usize::MAX, refused: false })
+    }
+
     /// The instance's memory.
     pub fn memory(&self) -> wasmtime::Result<Memory> {
         self.memory.ok_or_else(|| wasmtime::Error::msg("the engine has no memory yet"))
@@ -62,6 +73,11 @@ impl Limiter {
     /// For a program under `limits`.
     pub fn new(limits: &Limits) -> Self {
         Self { max: limits.memory.saturating_add(built::STACK), refused: false }
+    }
+
+    /// Whether a memory may be so large, in bytes.
+    pub fn allows(&self, bytes: usize) -> bool {
+        bytes <= self.max
     }
 
     /// What a program that needs more is told.
@@ -98,6 +114,8 @@ pub struct Vm {
     pub chain: Option<Chain>,
     /// A turn was stopped in the middle: what lies in memory is of no use.
     broken: bool,
+    /// Goes last.
+    _refill: Refill,
 }
 
 #[derive(Serialize)]
@@ -121,22 +139,16 @@ impl Vm {
         code: &Arc<Code>,
         limiter: Limiter,
     ) -> Result<Self, GuestError> {
-        let state = State {
-            pure,
-            places: Places::new(code.clone()),
-            code: code.clone(),
-            limiter,
-            end: None,
-            memory: None,
-            alloc: None,
-        };
+        let state = State::new(code.clone(), pure, limiter);
         let (mut store, instance) = engine.instantiate(state)?;
         let broken = |what: &str| GuestError::Engine(format!("the image has no {what}"));
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| broken("memory"))?;
         let alloc = instance.get_typed_func(&mut store, "qs_alloc").map_err(|_| broken("allocator"))?;
         store.data_mut().memory = Some(memory);
         store.data_mut().alloc = Some(alloc);
-        let mut vm = Self { engine: engine.clone(), store, instance, memory, chain: None, broken: false };
+        let engine = engine.clone();
+        let refill = Refill(engine.clone());
+        let mut vm = Self { engine, store, instance, memory, chain: None, broken: false, _refill: refill };
         vm.base()?;
         Ok(vm)
     }
@@ -145,6 +157,13 @@ impl Vm {
     fn base(&mut self) -> Result<&[u8], GuestError> {
         let (memory, store) = (self.memory, &self.store);
         self.engine.base(|| Ok(memory.data(store)[built::STACK..].to_vec()))
+    }
+
+    /// What the next program may be made ahead with.
+    fn learn(&self) {
+        if let Ok(base) = self.engine.base(|| Err(GuestError::Engine(String::new()))) {
+            self.engine.spare.learn(self.memory.data(&self.store), built::STACK + base.len());
+        }
     }
 
     /// Puts images into the memory of a program that has not begun. Its first own image will be a whole one.
@@ -350,6 +369,7 @@ impl Program for Vm {
         }
         self.store.data_mut().end = None;
         imports::with_port(port, || self.wake(wake))?;
+        self.learn();
         Ok(self.store.data_mut().end.take().unwrap_or(TurnEnd::Idle))
     }
 
