@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use executor::{Control, Driver, ExecError, Executor, Finished, NewRun, Opened, Retry};
+use executor::{Control, Driver, ExecError, Executor, Finished, NewRun, Opened, Retry, Spawned};
 use run::{RunId, Status, entry::Waiting};
 use tokio::sync::watch;
 
@@ -71,8 +71,8 @@ impl Supervisor {
 
     /// Begins a new run that ends as timed out when `timeout` has passed.
     pub async fn start_within(&self, new: NewRun, timeout: Option<Duration>) -> Result<Running, ExecError> {
-        let driver = self.executor.start_within(new, timeout).await?;
-        Ok(self.drive(driver))
+        let spawned = self.executor.launch(new, timeout).await?;
+        Ok(self.watch(spawned))
     }
 
     /// Takes a run up, or gives how it has ended. A run that is driven here already is given as it is.
@@ -135,12 +135,14 @@ impl Supervisor {
     }
 
     fn drive(&self, driver: Driver) -> Running {
-        let run = driver.run().clone();
+        let (run, control, parent) = (driver.run().clone(), driver.control(), driver.parent().cloned());
+        self.watch(Spawned { run, control, parent, finished: driver.spawn() })
+    }
+
+    fn watch(&self, Spawned { run, control, parent, finished }: Spawned) -> Running {
         let (tell, ended) = watch::channel(None);
-        let running = Running { run: run.clone(), control: driver.control(), ended };
+        let running = Running { run: run.clone(), control, ended };
         self.lock().insert(run.clone(), running.clone());
-        let parent = driver.parent().cloned();
-        let finished = driver.spawn();
         let this = self.clone();
         self.executor.parts().io.spawn(async move {
             let finished = finished.await.unwrap_or_else(|_| {

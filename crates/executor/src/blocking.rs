@@ -5,11 +5,12 @@ use std::{future::Future, pin::pin, sync::mpsc, task::Context};
 use futures::task::noop_waker_ref;
 use tokio::runtime::Handle;
 
-/// Waits for `future` while the thread stands still. File stores are ready at the first poll, which costs no hop.
+/// Waits for `future` while the thread stands still. Stores of files do their work in the first poll, which costs no hop.
 pub(crate) fn wait<T: Send + 'static>(io: &Handle, future: impl Future<Output = T> + Send + 'static) -> T {
     let _guard = io.enter();
     let mut future = Box::pin(future);
-    if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(noop_waker_ref())) {
+    let first = store::here(|| future.as_mut().poll(&mut Context::from_waker(noop_waker_ref())));
+    if let std::task::Poll::Ready(value) = first {
         return value;
     }
     let (send, receive) = mpsc::sync_channel(1);

@@ -14,6 +14,7 @@ mod log;
 mod look;
 mod open;
 mod outside;
+mod pins;
 mod port;
 mod replay;
 mod snapshots;
@@ -21,6 +22,7 @@ mod spawn;
 mod state;
 mod swap;
 mod tail;
+mod threads;
 mod values;
 mod wait;
 
@@ -37,7 +39,7 @@ pub use host::{CallContext, Host, waits_for};
 pub use list::RunInfo;
 pub use look::Look;
 pub use open::{NewRun, Opened, Retry};
-pub use spawn::STACK;
+pub use spawn::{STACK, Spawned};
 pub use swap::Swap;
 
 /// How driving a run ended.
@@ -60,6 +62,7 @@ pub enum Finished {
 pub struct Executor {
     parts: Parts,
     config: Config,
+    pins: Arc<pins::Pins>,
 }
 
 /// An open run: its lease is held until this is dropped or driven to its end.
@@ -82,8 +85,9 @@ enum Next {
 
 /// How far a driver has come.
 enum Progress {
-    /// The run is not driven any more.
-    Over(Result<Finished, ExecError>),
+    /// The run is not driven any more. What is left of the program is to be dropped: to take it apart takes a while, for
+    /// which nobody need wait.
+    Over(Result<Finished, ExecError>, Box<dyn run::Program>),
     /// It rests.
     Rests(Box<Driver>),
 }
@@ -110,7 +114,7 @@ impl Driver {
         let mut driver = Box::new(self);
         loop {
             match driver.go_on() {
-                Progress::Over(finished) => return finished,
+                Progress::Over(finished, _) => return finished,
                 Progress::Rests(resting) => driver = resting,
             }
             let io = driver.driven.parts.io.clone();
@@ -135,12 +139,13 @@ impl Driver {
             Ok(Flow::End(finished)) => Ok(finished),
             Err(error) => Err(error),
         };
-        let (host, run) = (self.driven.parts.host.clone(), self.driven.run.clone());
         for (_, task) in self.driven.tasks.drain() {
             task.abort();
         }
-        drop(self);
-        host.left(&run, &finished);
-        Progress::Over(finished)
+        let Self { driven: drive::Driven { parts, run, log, program, .. }, .. } = *self;
+        // Who is told may take the run up at once.
+        drop(log);
+        parts.host.left(&run, &finished);
+        Progress::Over(finished, program)
     }
 }

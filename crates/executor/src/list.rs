@@ -9,7 +9,7 @@ use run::{Hash, RunId, Status, Summary, journal::Chain, time::Millis};
 use serde::{Deserialize, Serialize};
 use store::{Owner, RunFile};
 
-use crate::{ExecError, Executor, Request, log::Place, open::code_key, tail};
+use crate::{ExecError, Executor, Request, log::Place, pins, tail};
 
 /// A run in a listing.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -232,7 +232,7 @@ impl Executor {
         let used = async || {
             let runs = self.list().await?;
             let damaged = runs.iter().any(|info| info.status == Status::Corrupt);
-            let keys: HashSet<String> = runs.iter().filter_map(|info| info.code.as_ref().map(code_key)).collect();
+            let keys: HashSet<String> = runs.iter().filter_map(|info| info.code.as_ref().map(pins::key)).collect();
             Ok::<_, ExecError>((!damaged).then_some(keys))
         };
         let Some(before) = used().await? else { return Ok(()) };

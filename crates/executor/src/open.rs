@@ -13,10 +13,10 @@ use crate::{
     Config, Control, Driver, ExecError, Executor, Finished, Next, Parts,
     drive::{Driven, Identity},
     log::{Log, Place},
-    snapshots,
+    pins, snapshots,
     state::{Kept, State},
     tail::{self, Tail},
-    values,
+    threads, values,
 };
 
 /// What is to be run.
@@ -64,14 +64,10 @@ pub enum Opened {
     Ended(Finished),
 }
 
-pub(crate) fn code_key(hash: &Hash) -> String {
-    format!("code/{hash}")
-}
-
 impl Executor {
     /// An executor over `parts`.
     pub fn new(parts: Parts, config: Config) -> Self {
-        Self { parts, config }
+        Self { parts, config, pins: Arc::default() }
     }
 
     /// What it works with.
@@ -166,18 +162,8 @@ impl Executor {
         RunId::generate(self.parts.world.now(), u64::from_le_bytes(random[..8].try_into().expect("eight bytes")))
     }
 
-    async fn pin(&self, code: &Code) -> Result<Hash, ExecError> {
-        let bytes = code.to_bytes();
-        let hash = Hash::of(&bytes);
-        let key = code_key(&hash);
-        if self.parts.keep.load(&key).await?.is_none_or(|held| Hash::of(&held) != hash) {
-            self.parts.keep.save(&key, bytes.into(), self.config.durable).await?;
-        }
-        Ok(hash)
-    }
-
     pub(crate) async fn code(&self, run: &RunId, hash: &Hash) -> Result<Arc<Code>, ExecError> {
-        let key = code_key(hash);
+        let key = pins::key(hash);
         let bytes = self.parts.keep.load(&key).await?.filter(|bytes| Hash::of(bytes) == *hash);
         let code = bytes.and_then(|bytes| Code::from_bytes(&bytes).ok());
         code.map(Arc::new).ok_or_else(|| ExecError::Missing { run: run.clone(), what: "its code", key })
@@ -423,10 +409,7 @@ pub(crate) async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ExecError> + Send + 'static,
 ) -> Result<T, ExecError> {
     let (send, receive) = tokio::sync::oneshot::channel();
-    let thread = std::thread::Builder::new().stack_size(crate::STACK).spawn(move || {
-        let _ = send.send(work());
-    });
-    let lost = |what: String| ExecError::Guest(run::GuestError::Engine(what));
-    thread.map_err(|e| lost(format!("no thread for a run: {e}")))?;
-    receive.await.map_err(|_| lost("the thread of a run ended unexpectedly".into()))?
+    let begun = threads::run(Box::new(move || drop(send.send(work()))));
+    begun.map_err(|(error, _)| threads::none(&error))?;
+    receive.await.map_err(|_| threads::lost())?
 }

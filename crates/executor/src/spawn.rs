@@ -1,13 +1,14 @@
 //! Threads for runs that have something to do.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+use std::{sync::Arc, time::Duration};
+
+use run::RunId;
+use tokio::{runtime::Handle, sync::oneshot};
+
+use crate::{
+    Control, Driver, ExecError, Executor, Finished, NewRun, Progress, blocking,
+    threads::{self, Work},
 };
-
-use tokio::sync::oneshot;
-
-use crate::{Driver, ExecError, Finished, Progress};
 
 /// The stack of a thread that drives a run, in bytes: guests with deep recursion need it. Only what is used is backed
 /// by memory.
@@ -18,6 +19,18 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 type Tell = oneshot::Sender<Result<Finished, ExecError>>;
 
+/// A run that is driven on threads of its own.
+pub struct Spawned {
+    /// The run.
+    pub run: RunId,
+    /// For asking the driver to stop.
+    pub control: Arc<Control>,
+    /// The run that called this one, if one did.
+    pub parent: Option<RunId>,
+    /// How driving it ended, once it has. Its lease is free by then.
+    pub finished: oneshot::Receiver<Result<Finished, ExecError>>,
+}
+
 impl Driver {
     /// Drives the run on a thread of its own, while it has something to do.
     pub fn spawn(self) -> oneshot::Receiver<Result<Finished, ExecError>> {
@@ -27,32 +40,53 @@ impl Driver {
     }
 }
 
+impl Executor {
+    /// Starts a run ([`Self::start_within`]) and drives it, both on one thread: a short run then waits for no other. If
+    /// nobody waits for this any more when it is recorded, it is left as it is.
+    pub async fn launch(&self, new: NewRun, timeout: Option<Duration>) -> Result<Spawned, ExecError> {
+        let this = self.clone();
+        let (tell, opened) = oneshot::channel();
+        let begun = threads::run(Box::new(move || {
+            let io = this.parts.io.clone();
+            let driver = match blocking::wait(&io, async move { this.start_within(new, timeout).await }) {
+                Ok(driver) => driver,
+                Err(error) => return drop(tell.send(Err(error))),
+            };
+            let (over, finished) = oneshot::channel();
+            let (run, control, parent) = (driver.run().clone(), driver.control(), driver.parent().cloned());
+            if tell.send(Ok(Spawned { run, control, parent, finished })).is_ok() {
+                go_on(Box::new(driver), over);
+            }
+        }));
+        begun.map_err(|(error, _)| threads::none(&error))?;
+        opened.await.map_err(|_| threads::lost())?
+    }
+}
+
 fn on_thread(driver: Box<Driver>, tell: Tell) {
-    let io = driver.driven.parts.io.clone();
-    let name: String = format!("run {}", driver.run()).chars().take(15).collect();
-    // Handed over in a slot, since what the closure holds would be lost if there is no thread.
-    let slot = Arc::new(Mutex::new(Some((driver, tell))));
-    let (taken, resting) = (slot.clone(), io.clone());
-    let spawned = std::thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
-        let Some((driver, tell)) = take(&taken) else { return };
-        match driver.go_on() {
-            Progress::Over(finished) => drop(tell.send(finished)),
-            Progress::Rests(driver) => drop(resting.spawn(rest(driver, tell))),
-        }
-    });
-    if let Err(error) = spawned
-        && let Some((driver, tell)) = take(&slot)
-    {
-        tracing::warn!(run = %driver.run(), %error, "there is no thread for a run yet");
-        io.spawn(async move {
+    let (io, run) = (driver.driven.parts.io.clone(), driver.run().clone());
+    begin(io, run, Box::new(move || go_on(driver, tell)));
+}
+
+fn begin(io: Handle, run: RunId, work: Work) {
+    if let Err((error, work)) = threads::run(work) {
+        tracing::warn!(%run, %error, "there is no thread for a run yet");
+        io.clone().spawn(async move {
             tokio::time::sleep(AGAIN).await;
-            on_thread(driver, tell);
+            begin(io, run, work);
         });
     }
 }
 
-fn take(slot: &Mutex<Option<(Box<Driver>, Tell)>>) -> Option<(Box<Driver>, Tell)> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn go_on(driver: Box<Driver>, tell: Tell) {
+    let io = driver.driven.parts.io.clone();
+    match driver.go_on() {
+        Progress::Over(finished, program) => {
+            let _ = tell.send(finished);
+            drop(program);
+        }
+        Progress::Rests(driver) => drop(io.spawn(rest(driver, tell))),
+    }
 }
 
 async fn rest(mut driver: Box<Driver>, tell: Tell) {

@@ -26,6 +26,7 @@ mod sql;
 pub mod sqlite;
 pub mod url;
 
+pub use blocking::here;
 pub use error::StoreError;
 pub use file::{Durability, FileStore};
 pub use journal::{JournalStore, Lease, Message, Owner, RunFile};
