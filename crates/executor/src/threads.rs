@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -46,12 +46,20 @@ pub(crate) fn run(mut work: Work) -> Result<(), (io::Error, Work)> {
     }
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let (give, take) = mpsc::channel();
-    let own = give.clone();
-    let begun = thread::Builder::new().name("run".into()).stack_size(STACK).spawn(move || stay(number, &own, &take));
+    // In a slot, since what the closure holds is lost if there is no thread.
+    let slot = Arc::new(Mutex::new(Some(work)));
+    let first = slot.clone();
+    let begun = thread::Builder::new().name("run".into()).stack_size(STACK).spawn(move || {
+        if let Some(work) = taken(&first) {
+            stay(number, work);
+        }
+    });
     match begun {
-        Ok(_) => give.send(work).map_err(|mpsc::SendError(work)| (io::ErrorKind::BrokenPipe.into(), work)),
-        Err(error) => Err((error, work)),
+        Err(error) => match taken(&slot) {
+            Some(work) => Err((error, work)),
+            None => Ok(()),
+        },
+        Ok(_) => Ok(()),
     }
 }
 
@@ -65,36 +73,40 @@ pub(crate) fn lost() -> ExecError {
     ExecError::Guest(GuestError::Engine("the thread of a run ended unexpectedly".into()))
 }
 
-fn stay(number: u64, own: &mpsc::Sender<Work>, take: &mpsc::Receiver<Work>) {
+fn taken(slot: &Mutex<Option<Work>>) -> Option<Work> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+fn stay(number: u64, mut work: Work) {
+    let (give, take) = mpsc::channel();
     loop {
-        let work = match take.recv_timeout(PATIENCE) {
+        work();
+        let mut list = idle();
+        if list.len() >= MOST {
+            return;
+        }
+        list.push((number, give.clone()));
+        drop(list);
+        work = match take.recv_timeout(PATIENCE) {
             Ok(work) => work,
             Err(_) => {
-                let mut idle = idle();
-                let len = idle.len();
-                idle.retain(|(other, _)| *other != number);
-                if idle.len() < len {
+                let mut list = idle();
+                let len = list.len();
+                list.retain(|(other, _)| *other != number);
+                if list.len() < len {
                     return;
                 }
-                drop(idle);
+                drop(list);
                 // Somebody has it off the list, and is about to give it work.
                 let Ok(work) = take.recv() else { return };
                 work
             }
         };
-        work();
-        let mut idle = idle();
-        if idle.len() >= MOST {
-            return;
-        }
-        idle.push((number, own.clone()));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]
