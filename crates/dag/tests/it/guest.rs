@@ -93,10 +93,12 @@ fn step_number(step: &Value) -> Option<u64> {
     step[1].as_u64()
 }
 
-struct Play(BTreeMap<String, Vec<Value>>, Steps);
+/// Functions, where one of them is, and that while it is swapped out.
+struct Play(BTreeMap<String, Vec<Value>>, Steps, Option<String>);
 
 impl Program for Play {
     fn turn(&mut self, wake: Wake, port: &mut dyn Port) -> Result<TurnEnd, Stop> {
+        assert!(self.2.is_none(), "it is swapped out");
         match wake {
             Wake::Start { method, params, now, .. } => {
                 let steps = self.0[&method.unwrap()].clone();
@@ -118,6 +120,22 @@ impl Program for Play {
     fn snapshot(&mut self) -> Result<Option<Image>, GuestError> {
         Ok(Some(Image { bytes: serde_json::to_vec(&self.1).unwrap().into(), on_parent: false }))
     }
+
+    fn swap_out(&mut self) -> Result<bool, GuestError> {
+        // Some programs cannot.
+        if self.1.at % 3 == 2 {
+            return Err(GuestError::Engine("not now".into()));
+        }
+        self.2 = Some(serde_json::to_string(&std::mem::take(&mut self.1)).unwrap());
+        Ok(true)
+    }
+
+    fn swap_in(&mut self) -> Result<(), GuestError> {
+        if let Some(out) = self.2.take() {
+            self.1 = serde_json::from_str(&out).unwrap();
+        }
+        Ok(())
+    }
 }
 
 impl Guest for Script {
@@ -132,12 +150,12 @@ impl Guest for Script {
     fn load(&self, code: &Arc<Code>, _: &Limits) -> Result<Box<dyn Program>, GuestError> {
         let functions =
             serde_json::from_str(&code.modules[&code.entry].source).map_err(|e| GuestError::Code(e.to_string()))?;
-        Ok(Box::new(Play(functions, Steps::default())))
+        Ok(Box::new(Play(functions, Steps::default(), None)))
     }
 
     fn restore(&self, _: &Arc<Code>, _: &Limits, images: &[Bytes]) -> Result<Box<dyn Program>, GuestError> {
         let steps = serde_json::from_slice(&images[0]).map_err(|e| GuestError::Refused(e.to_string()))?;
-        Ok(Box::new(Play(BTreeMap::new(), steps)))
+        Ok(Box::new(Play(BTreeMap::new(), steps, None)))
     }
 }
 
@@ -190,6 +208,8 @@ struct Run {
     now: u64,
     saved: Option<(Bytes, usize, u64)>,
     end: Option<TurnEnd>,
+    /// How often programs of nodes were swapped out.
+    swapped: u32,
     answer: fn(&str, &Payload, u64) -> Outcome,
 }
 
@@ -242,6 +262,7 @@ impl Run {
             now: 1_000,
             saved: None,
             end: None,
+            swapped: 0,
             answer: no_answer,
         };
         run.begin();
@@ -270,6 +291,11 @@ impl Run {
 
     /// The effect that ends next: a timer only if it is due before all others.
     fn deliver(&mut self, n: u64) {
+        // Between turns, what the nodes' programs hold is swapped out; or none of it, if that fails.
+        if let Ok(out) = self.program.swap_out() {
+            self.swapped += u32::from(out);
+            self.program.swap_in().unwrap();
+        }
         let effect = self.pending.remove(&n).unwrap();
         let outcome = match &effect {
             Effect::Timer { due } => {
@@ -432,6 +458,7 @@ fn nodes_of_all_kinds_run_in_one_journal() {
     let mut run = Run::new(everything());
     run.answer = world;
     let done = run.finish().unwrap();
+    assert!(run.swapped > 5);
     let mut state = done["state"].clone();
     state.as_object_mut().unwrap().sort_keys();
     assert_eq!(
