@@ -38,6 +38,8 @@ function errorHeader(error) {
 function stackLines(sites) {
   const lines = [];
   for (const site of sites) {
+    // Without memory the engine makes no more of them.
+    if (site === undefined) continue;
     const file = site.getFileName();
     if (file === hiddenFile && file !== null) continue;
     const name = site.getFunctionName() || '';

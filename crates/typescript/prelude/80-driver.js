@@ -65,11 +65,24 @@ function failWith(error) {
   end(failure);
 }
 
+/** The longest text of an error that is kept: what a program throws may be as large as its memory. */
+const ERROR_TEXT = 1 << 16;
+
+const shortened = (_, value) => (typeof value !== 'string' || value.length <= ERROR_TEXT ? value
+  : `${value.slice(0, ERROR_TEXT)}… (${value.length} characters)`);
+
 function end(failure) {
   turnOver();
   current.ended = true;
   pending.clear();
-  native.fail(JSON.stringify(failure));
+  let json;
+  try {
+    json = JSON.stringify(failure, shortened);
+  } catch {
+    // Nothing is left to say it with, and it must be said.
+    json = '{"kind":"error","name":"InternalError","message":"out of memory"}';
+  }
+  native.fail(json);
 }
 
 function stackWithCauses(error) {
@@ -78,6 +91,7 @@ function stackWithCauses(error) {
   for (let depth = 0; cause !== undefined && cause !== null && depth < 8; depth++) {
     text += `\n  [cause]: ${isError(cause) ? (cause.stack || errorHeader(cause)).replaceAll('\n', '\n  ') : inspect(cause)}`;
     cause = isError(cause) ? cause.cause : undefined;
+    if (text.length > ERROR_TEXT) break;
   }
   if (Array.isArray(error.errors)) {
     error.errors.slice(0, 8).forEach((inner, i) => {

@@ -11,6 +11,12 @@
 // Blocks above this size are left to `realloc`, which may grow them where they are.
 #define CLEARED_BELOW (16 * 1024)
 
+// The engine asks whether the turn must end at jumps and calls of JavaScript only. One call of a built-in function may
+// take long, and the compiler of `eval` never asks; but whatever makes much allocates.
+#define ASK_EVERY (1024 * 1024)
+
+static size_t allocated;
+static bool in_turn;
 static void *reserve;
 static JSRuntime *runtime;
 
@@ -24,9 +30,19 @@ static bool open_reserve(void)
     return true;
 }
 
+static void note(size_t size)
+{
+    allocated += size;
+    if (allocated >= ASK_EVERY && in_turn) {
+        allocated = 0;
+        host_interrupted(); // does not come back if the turn must end
+    }
+}
+
 static void *allocate(void *opaque, size_t size)
 {
     (void)opaque;
+    note(size);
     void *block = malloc(size);
     return block || !open_reserve() ? block : malloc(size);
 }
@@ -34,6 +50,7 @@ static void *allocate(void *opaque, size_t size)
 static void *allocate_zeros(void *opaque, size_t count, size_t size)
 {
     (void)opaque;
+    note(count * size);
     void *block = calloc(count, size);
     return block || !open_reserve() ? block : calloc(count, size);
 }
@@ -53,6 +70,8 @@ static void release(void *opaque, void *block)
 static void *reallocate(void *opaque, void *old, size_t size)
 {
     (void)opaque;
+    if (size > CLEARED_BELOW)
+        note(size);
     // A block that moves would leave its old content behind.
     size_t have = old ? malloc_usable_size(old) : 0;
     if (old && size > have && have <= CLEARED_BELOW) {
@@ -72,11 +91,18 @@ static size_t usable_size(const void *block)
     return malloc_usable_size((void *)block);
 }
 
-// At the start of a turn: what the last one used of the reserve is put back if there is memory again.
+// A turn begins: what the last one used of the reserve is put back if there is memory again.
 void memory_prepare(void)
 {
+    in_turn = true;
     if (!reserve)
         reserve = malloc(RESERVE);
+}
+
+// The turn is over: nobody is there to be asked.
+void memory_rest(void)
+{
+    in_turn = false;
 }
 
 // Takes all gaps between blocks, for good, so that programs begin in memory behind everything that the image holds.
@@ -102,5 +128,6 @@ JSRuntime *memory_new_runtime(void)
 {
     static const JSMallocFunctions functions = { allocate_zeros, allocate, release, reallocate, usable_size };
     memory_prepare();
+    memory_rest();
     return runtime = JS_NewRuntime2(&functions, NULL);
 }

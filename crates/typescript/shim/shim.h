@@ -74,6 +74,7 @@ JSValue call_handler(const char *name, int argc, JSValueConst *argv);
 
 // memory.c
 void memory_prepare(void);
+void memory_rest(void);
 void memory_seal(void);
 JSRuntime *memory_new_runtime(void);
 

@@ -104,7 +104,7 @@ static void drain(void)
     for (bool told = false; !ended;) {
         run_jobs();
         if (ended)
-            return;
+            break;
         JSValue reasons = qs_map_take(ctx, rejected);
         if (JS_IsException(reasons)) {
             settle(reasons);
@@ -116,9 +116,10 @@ static void drain(void)
             JSValue count = JS_NewInt64(ctx, (int64_t)pending_count());
             settle(call_handler("idle", 1, (JSValueConst *)&count));
         } else {
-            return;
+            break;
         }
     }
+    memory_rest();
 }
 
 // Before the run has a seed (and at a fork), the generator of Math.random is set from the run's own.
@@ -146,6 +147,7 @@ EXPORT("qs_seed") void qs_seed(const uint8_t *seed)
 // `json`: {method?, params, run, entry}; taken over.
 EXPORT("qs_start") void qs_start(char *json, size_t len)
 {
+    memory_prepare();
     JSValue options = JS_ParseJSON(ctx, json, len, "<start>");
     js_free_rt(rt, json);
     if (JS_IsException(options)) {
@@ -180,6 +182,7 @@ EXPORT("qs_deliver") void qs_deliver(double n, int ok, char *json, size_t len, u
 
 EXPORT("qs_reseed") void qs_reseed(char *run, size_t len)
 {
+    memory_prepare();
     JSValue name = take_text(run, len);
     settle(JS_IsException(name) ? JS_EXCEPTION : call_handler("reseed", 1, (JSValueConst *)&name));
     JS_FreeValue(ctx, name);
