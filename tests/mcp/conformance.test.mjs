@@ -207,6 +207,37 @@ connected('a cancelled call ends the run', {}, async ({ call }, home, flavour) =
   await eventually(() => ours(home, 'show', runId).status === expected, expected);
 });
 
+connected(
+  'progress keeps a client waiting that would give up',
+  {},
+  async ({ call }, home) => {
+    const seen = [];
+    const options = { timeout: 7000, resetTimeoutOnProgress: true, onprogress: (one) => void seen.push(one.progress) };
+    const code = 'await new Promise((resolve) => setTimeout(resolve, 9000)); return "patient"';
+    const done = await call('code_run', { code }, options);
+    assert.equal(done.structuredContent.result, 'patient');
+    assert.ok(seen.length > 0 && seen.every((one, at) => at === 0 || one > seen[at - 1]), seen.join());
+    assert.equal(ours(home, 'list').runs.length, 1);
+  },
+  ({ sdk, http }) => sdk === 1 && !http,
+);
+
+connected(
+  'a client that gives up waiting cancels, and the run says why',
+  {},
+  async ({ call }, home) => {
+    const code = 'await new Promise((resolve) => setTimeout(resolve, 30_000)); return 1';
+    await assert.rejects(call('code_run', { code }, { timeout: 700 }), /timed out/i);
+    const [{ runId }] = ours(home, 'list').runs;
+    const shown = await eventually(() => {
+      const shown = ours(home, 'show', runId);
+      return shown.status === 'cancelled' && shown;
+    }, 'the end of the run');
+    assert.match(JSON.stringify(shown), /timed out/i);
+  },
+  ({ sdk, http }) => sdk === 1 && !http,
+);
+
 connected('runs are resources', {}, async ({ client, code }) => {
   const { runId } = await code(`console.log('x'.repeat(10)); return 'value'`);
   const { resources } = await client.listResources();

@@ -90,6 +90,120 @@ for (const flavour of flavours) {
     }));
 }
 
+const typed = `interface Node { id: string; when: Date; kids?: Node[] }
+export default class Typed extends Photon {
+  tree(p: { deep?: boolean }): Node { return { id: 'a', when: new Date(0), kids: p.deep ? [{ id: 'b', when: new Date(1) }] : undefined }; }
+  async either(p: { a: boolean }): Promise<{ a: number } | { b: 'x' | 'y'; t: [number, ...string[]]; u: \`u-\${string}\` }> {
+    return p.a ? { a: 1 } : { b: 'x', t: [1, 'two'], u: 'u-1' };
+  }
+  lies(): { n: number } { return { n: 'no number' } as any; }
+  nothing(): { n: number } { return undefined as any; }
+  fails(): { n: number } { throw new Error('no luck'); }
+  long(): { s: string } { return { s: 'x'.repeat(5e6) }; }
+  async *asks(): AsyncGenerator<any, { name: string }> { const name = yield { ask: 'text', message: 'Name?' }; return { name }; }
+  list(): string[] { return ['a']; }
+  open() { return { n: 1 }; }
+}
+`;
+
+for (const flavour of flavours) {
+  // The official clients check what they are given against the schema, and throw if it does not fit.
+  test(`${flavour.name}: what a method gives fits its output schema, whatever happens`, { timeout: 60_000 }, () =>
+    inHome(async (home) => {
+      put(home, 'typed', typed);
+      const one = await connect(flavour, home);
+      try {
+        const { tools } = await one.client.listTools();
+        const schema = (name) => tools.find((tool) => tool.name === `typed_${name}`).outputSchema;
+        for (const name of ['tree', 'either', 'lies', 'fails', 'long', 'asks']) assert.equal(schema(name).type, 'object', name);
+        for (const name of ['list', 'open']) assert.equal(schema(name), undefined, name);
+        const given = async (name, args = {}) => {
+          const result = await one.call(`typed_${name}`, args);
+          return [result.structuredContent, !!result.isError, result];
+        };
+        const when = (ms) => new Date(ms).toISOString();
+        assert.deepEqual((await given('tree', { deep: true })).slice(0, 2),
+          [{ id: 'a', when: when(0), kids: [{ id: 'b', when: when(1) }] }, false]);
+        assert.deepEqual((await given('either', { a: true }))[0], { a: 1 });
+        assert.deepEqual((await given('either', { a: false }))[0], { b: 'x', t: [1, 'two'], u: 'u-1' });
+        assert.deepEqual((await given('open'))[0], { n: 1 });
+        const [lie, failed, whole] = await given('lies');
+        assert.deepEqual([lie.status, lie.result, failed], ['completed', { n: 'no number' }, false]);
+        assert.equal(whole.content[0].text, '{"n":"no number"}');
+        assert.equal((await given('nothing'))[0].status, 'completed');
+        assert.deepEqual((await given('fails')).slice(0, 2).map((part) => part.status ?? part), ['failed', true]);
+        const [long] = await given('long');
+        assert.match(long.next, /run:\/\//);
+        const [asking, error] = await given('asks');
+        assert.deepEqual([asking.status, error], ['waiting', false]);
+        const answered = await one.call('code_resume_run', { runId: asking.runId, answer: 'Ada' });
+        assert.deepEqual(answered.structuredContent.result, { name: 'Ada' });
+      } finally {
+        await one.close();
+      }
+      const asked = await connect(flavour, home, { answer: () => ({ action: 'accept', content: { answer: 'Ada' } }) });
+      try {
+        await asked.client.listTools();
+        assert.deepEqual((await asked.call('typed_asks')).structuredContent, { name: 'Ada' });
+      } finally {
+        await asked.close();
+      }
+    }));
+
+  test(`${flavour.name}: calls with one key are one run`, { timeout: 60_000 }, () =>
+    inHome(async (home) => {
+      put(home, 'my-calc', calc);
+      const one = await connect(flavour, home);
+      try {
+        const call = async (idempotencyKey) => {
+          const request = { name: 'my-calc_count_up', arguments: {}, _meta: { idempotencyKey } };
+          const done = await one.client.callTool(request);
+          return [done.structuredContent.count, done._meta.runId];
+        };
+        const first = await call('order 1');
+        assert.deepEqual(await Promise.all([call('order 1'), call('order 1')]), [first, first]);
+        const other = await call('order 2');
+        assert.deepEqual([first[0], other[0]], [1, 2]);
+        assert.notEqual(first[1], other[1]);
+      } finally {
+        await one.close();
+      }
+    }));
+
+  test(`${flavour.name}: a program knows who calls`, { timeout: 60_000 }, () =>
+    inHome(async (home) => {
+      put(home, 'who', `export default class extends Photon {
+        me() { return this.caller; }
+        async *later() { const before = this.caller.client.name; yield { checkpoint: true, state: 1 }; yield { ask: 'confirm', message: 'on?' }; return [before, this.caller]; }
+      }`);
+      const token = '0123456789abcdef0123456789abcdef';
+      const anonymous = { id: 'anonymous', anonymous: true };
+      const client = { name: 'test', version: '1' };
+      const known = flavour.http ? { id: 'token', anonymous: false, client } : { ...anonymous, client };
+      const options = flavour.http ? { env: { QUICKSAVE_MCP_TOKEN: token }, headers: { authorization: `Bearer ${token}` } } : {};
+      const one = await connect(flavour, home, options);
+      try {
+        assert.deepEqual((await one.call('who_me')).structuredContent, known);
+        // Whom a snippet calls for the client is called by the client.
+        assert.deepEqual((await one.code('return await who.me({})')).result, known);
+        const { runId } = (await one.call('who_later')).structuredContent;
+        // Whoever goes on with it, it was begun by this client.
+        const done = ours(home, 'answer', runId, 'yes');
+        assert.deepEqual(done.result, ['test', known]);
+        assert.deepEqual(ours(home, 'run', 'who', 'me').result, anonymous);
+      } finally {
+        await one.close();
+      }
+      if (!flavour.http) return;
+      const open = await connect(flavour, home);
+      try {
+        assert.deepEqual((await open.call('who_me')).structuredContent, { ...anonymous, client });
+      } finally {
+        await open.close();
+      }
+    }));
+}
+
 test('a question of a photon that a snippet calls is answered for the snippet', { timeout: 60_000 }, () =>
   inHome(async (home) => {
     put(home, 'my-calc', calc);

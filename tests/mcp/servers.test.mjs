@@ -11,11 +11,11 @@ const here = new URL('.', import.meta.url).pathname;
 const [stdio, http] = flavours;
 
 /** Writes a configuration with the counting server; gives what was called. */
-function counting(home, { flags = [], more = {}, timeout } = {}) {
+function counting(home, { flags = [], more = {}, timeout, name = 'my-counter' } = {}) {
   const calls = join(home, 'calls.jsonl');
   const config = join(home, 'servers.json');
   const counter = { command: process.execPath, args: [join(here, 'counter.mjs'), calls, ...flags], timeout };
-  writeFileSync(config, JSON.stringify({ mcpServers: { 'my-counter': counter, ...more } }));
+  writeFileSync(config, JSON.stringify({ mcpServers: { [name]: counter, ...more } }));
   const called = () => (existsSync(calls) ? readFileSync(calls, 'utf8').trimEnd().split('\n').filter(Boolean).map((line) => JSON.parse(line)) : []);
   return { args: ['--mcp-config', config], called };
 }
@@ -48,6 +48,41 @@ test('programs call servers: namespaces, search, values, errors', { timeout: 60_
     const keys = called().map((one) => one.key);
     assert.equal(new Set(keys).size, keys.length);
     assert.ok(keys.every((key) => key.startsWith(`${done.runId}/`)), keys.join());
+  }));
+
+test('photons are given the servers and photons that they name', { timeout: 60_000 }, () =>
+  inHome((home) => {
+    const { args, called } = counting(home, { name: 'counter' });
+    writeFileSync(join(home, 'sums.photon.ts'), 'export default class { add({ a, b }: { a: number; b: number }) { return a + b } }');
+    writeFileSync(join(home, 'uses.photon.ts'), `/**
+ * @mcp counter someone/counter-server
+ * @photon sums ./sums.photon.ts
+ */
+export default class Uses extends Photon {
+  constructor(private counter: any, private sums: any) { super(); }
+  async all({ n }: { n: number }) {
+    const { sum } = await this.counter.add_one({ n });
+    const called = await this.counter.call('add_one', { n: sum });
+    const named = await this.mcp('counter').look({ ms: 0 });
+    const tools = (await this.counter.list()).map((tool) => tool.name);
+    const failed = await this.counter.fail({}).catch((error) => error.message);
+    const other = await (await this.photon.use('sums')).add({ a: 1, b: 1 });
+    return { sum, again: called.sum, named, pays: tools.includes('pay'), failed, both: await this.sums.add({ a: sum, b: 10 }), other };
+  }
+}`);
+    const run = (...more) => spawnSync(quicksave, ['--home', home, '--json', ...more, 'run', 'uses', 'all', '-p', 'n=1'], { encoding: 'utf8' });
+    const done = JSON.parse(run(...args).stdout);
+    const { failed, ...rest } = done.result;
+    assert.deepEqual(rest, { sum: 2, again: 3, named: { seen: true }, pays: true, both: 12, other: 2 });
+    assert.match(failed, /no such repository/);
+    // The calls are in the run's journal: going on with it makes none again.
+    const before = called().length;
+    ours(home, 'resume', done.runId);
+    assert.equal(called().length, before);
+    // Where the server is not configured, the error names it.
+    const without = JSON.parse(run().stdout);
+    assert.equal(without.status, 'failed');
+    assert.match(without.error, /no photon or server "counter".*mcp\.servers\.NAME/);
   }));
 
 test('servers that die, hang, or do not begin', { timeout: 60_000 }, () =>

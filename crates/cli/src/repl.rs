@@ -328,7 +328,7 @@ impl Outside {
     fn context(&mut self) -> CallContext {
         let n = self.next;
         self.next += 1;
-        CallContext { run: self.run.clone(), n, photon: None, instance: None }
+        CallContext { run: self.run.clone(), n, photon: None, instance: None, caller: None }
     }
 
     /// The next result; none if the wait was interrupted.

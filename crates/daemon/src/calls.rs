@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bundler::BundleError;
 use bundler::tools::{self, FieldError, Tool, Visibility};
 use executor::{ExecError, Finished, NewRun, Retry};
-use run::{Code, Failure, RunId};
+use run::{Code, Failure, Json, RunId};
 use serde_json::{Map, Value};
 
 use crate::catalog::{self, Broken, Catalog, Entry, Unknown};
@@ -36,6 +36,8 @@ pub struct Call {
     pub key: Option<String>,
     /// The run that calls.
     pub parent: Option<RunId>,
+    /// Who calls, as the program sees it: `{id, anonymous, client?}`; nobody is known if absent.
+    pub caller: Option<Json>,
     /// Whether methods with `@internal` may be called: schedules and webhooks may.
     pub internal: bool,
 }
@@ -266,6 +268,7 @@ fn prepare_with(
         photon: Some(entry.name.clone()),
         instance,
         parent: call.parent,
+        caller: call.caller,
         method: Some(tool.name.clone()),
         params: Value::Object(args).into(),
         code,

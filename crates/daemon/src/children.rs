@@ -36,7 +36,8 @@ impl Children {
         let what =
             format!("{}{}", call.photon, call.method.as_ref().map_or_else(String::new, |name| format!(".{name}")));
         let id = self.id(context).await?;
-        let call = Call { parent: Some(context.run.clone()), id: None, internal: false, ..call };
+        let (parent, caller) = (Some(context.run.clone()), context.caller.clone());
+        let call = Call { parent, caller, id: None, internal: false, ..call };
         let ended = match self.calls.start_once(&id, call).await {
             Ok(Ok(running)) => {
                 self.lock().entry(context.run.clone()).or_default().push(running.clone());

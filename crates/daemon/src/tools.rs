@@ -146,7 +146,10 @@ impl Tools {
             return source.call(context, found, &info.name, args).await;
         }
         let near = nearest(name, names.iter().map(String::as_str));
-        let near = near.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+        let near = near.map_or_else(
+            || "; a photon is a file NAME.photon.ts, a server is configured as [mcp.servers.NAME]".into(),
+            |near| format!("; did you mean '{near}'?"),
+        );
         let message = format!("there is no photon or server {:?}{near}", short(name));
         Err(Failure::with_code("Error", "ERR_UNKNOWN_TOOL", message))
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use run::{
-    Body, Code, Effect, EffectClass, Failure, Outcome, Program, RunId, TurnEnd, Wake, entry::Value,
+    Body, Code, Effect, EffectClass, Failure, Json, Outcome, Program, RunId, TurnEnd, Wake, entry::Value,
     program::ProgramError, time::Millis,
 };
 
@@ -50,11 +50,13 @@ pub(crate) struct Identity {
     pub photon: Option<String>,
     pub instance: Option<String>,
     pub parent: Option<RunId>,
+    pub caller: Option<Json>,
 }
 
 impl Identity {
     pub fn context(&self, run: &RunId, n: u64) -> CallContext {
-        CallContext { run: run.clone(), n, photon: self.photon.clone(), instance: self.instance.clone() }
+        let Self { photon, instance, caller, .. } = self.clone();
+        CallContext { run: run.clone(), n, photon, instance, caller }
     }
 }
 
@@ -354,7 +356,7 @@ impl Driven {
             }
             Effect::Timer { due } => Body::Timer { n, due: *due },
             Effect::Signal { name } => {
-                let (op, args) = (Some("signal".into()), Some(run::Json::of(name).expect("text is JSON").into()));
+                let (op, args) = (Some("signal".into()), Some(Json::of(name).expect("text is JSON").into()));
                 Body::Result { n, op, args, sync: false, outcome: outcome.clone().map(Value::from) }
             }
             Effect::Call { op, args } if self.parts.host.class(op, args) == EffectClass::Read => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use run::{Ask, EffectClass, Failure, Outcome, Payload, RunId};
+use run::{Ask, EffectClass, Failure, Json, Outcome, Payload, RunId};
 
 use crate::{ExecError, Finished};
 
@@ -18,6 +18,8 @@ pub struct CallContext {
     pub photon: Option<String>,
     /// The photon's instance, if it is not the default one.
     pub instance: Option<String>,
+    /// Who began the run, as programs see it; nobody is known if absent.
+    pub caller: Option<Json>,
 }
 
 /// The code of the failure that says that an operation is another run, which waits.

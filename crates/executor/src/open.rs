@@ -32,6 +32,8 @@ pub struct NewRun {
     pub instance: Option<String>,
     /// The run that calls it, if one does.
     pub parent: Option<RunId>,
+    /// Who begins it, as the program sees it: `{id, anonymous, client?}`; nobody is known if absent.
+    pub caller: Option<Json>,
     /// The method of the module, where it has several.
     pub method: Option<String>,
     /// The parameters, a JSON object.
@@ -43,7 +45,17 @@ pub struct NewRun {
 impl NewRun {
     /// A run of `code`'s entry, which belongs to no photon, is called by nobody, and has an id made for it.
     pub fn new(tool: impl Into<String>, params: Json, code: Arc<Code>) -> Self {
-        Self { id: None, tool: tool.into(), photon: None, instance: None, parent: None, method: None, params, code }
+        Self {
+            id: None,
+            tool: tool.into(),
+            photon: None,
+            instance: None,
+            parent: None,
+            caller: None,
+            method: None,
+            params,
+            code,
+        }
     }
 }
 
@@ -117,6 +129,7 @@ impl Executor {
             photon: new.photon.clone(),
             instance: new.instance.clone(),
             parent: new.parent.clone(),
+            caller: new.caller.clone(),
             origin: Some(origin),
         };
         let now = log.push(Body::Start(Box::new(start)))?;
@@ -131,7 +144,7 @@ impl Executor {
             instance: new.instance.clone(),
             now,
         };
-        let identity = Identity { photon: new.photon, instance: new.instance, parent: new.parent };
+        let identity = Identity { photon: new.photon, instance: new.instance, parent: new.parent, caller: new.caller };
         let driven = Driven::new(
             self.parts.clone(),
             config,
@@ -392,8 +405,9 @@ impl Executor {
         let (parts, config) = (self.parts.clone(), self.config_of(origin));
         let control: Arc<Control> = Arc::default();
         let code = (code, origin.code);
-        let (photon, instance, parent) = (start.photon.clone(), start.instance.clone(), start.parent.clone());
-        let name = (run.clone(), Identity { photon, instance, parent });
+        let (photon, instance) = (start.photon.clone(), start.instance.clone());
+        let (parent, caller) = (start.parent.clone(), start.caller.clone());
+        let name = (run.clone(), Identity { photon, instance, parent, caller });
         let driven = Driven::new(parts, config, name, log, code, guest.engine(), program, state, control, started_at);
         Ok((driven, wake))
     }

@@ -129,7 +129,8 @@ mod tests {
         let mut permissions = Permissions::none();
         permissions.run.allow = Scope::Some(vec![program.into()]);
         let gate = Gate::new(permissions, Arc::new(NoScreen));
-        let context = CallContext { run: "r".parse().expect("an id"), n: 0, photon: None, instance: None };
+        let context =
+            CallContext { run: "r".parse().expect("an id"), n: 0, photon: None, instance: None, caller: None };
         let args = Payload { json: Json::of(&tree!({ "command": command })).expect("JSON"), bytes };
         exec(&gate, &context, &args, 1 << 20).await
     }

@@ -150,7 +150,7 @@ impl Host for LocalHost {
         }
         match op {
             "fetch" => fetch::class(args),
-            "process.info" | "env.get" | "env.list" | "state.load" => EffectClass::Read,
+            "process.info" | "env.get" | "env.list" | "state.load" | "run.caller" => EffectClass::Read,
             // Nobody knows whether a command may be run twice.
             "process.exec" => EffectClass::AtMostOnce,
             op if op.starts_with("fs.") => files::class(op),
@@ -185,6 +185,7 @@ impl Host for LocalHost {
             "process.info" => process::info(&self.gate, &self.facts, &context, &self.home),
             "env.get" => process::get(&self.gate, &self.facts, &context, &args).await,
             "env.list" => process::list(&self.gate, &self.facts),
+            "run.caller" => Ok(context.caller.unwrap_or_else(run::Json::null).into()),
             "state.load" => state::load(&self.states, &context, &args).await,
             "state.save" => state::save(&self.states, &context, args).await,
             op if op.starts_with("fs.") => files::perform(&self.gate, &context, op, args, self.value).await,

@@ -49,6 +49,8 @@ pub struct Start {
     pub instance: Option<String>,
     /// The run that called it, if one did.
     pub parent: Option<crate::RunId>,
+    /// Who began it, as the program sees it; nobody is known if absent.
+    pub caller: Option<Json>,
     /// Ours only; logs of the photon ecosystem have none.
     pub origin: Option<Origin>,
 }
@@ -377,6 +379,8 @@ pub(crate) struct Line {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     parent: Option<crate::RunId>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    caller: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     emit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     ask: Option<String>,
@@ -484,6 +488,7 @@ impl From<&Entry> for Line {
                 line.photon.clone_from(&start.photon);
                 line.instance.clone_from(&start.instance);
                 line.parent.clone_from(&start.parent);
+                line.caller.clone_from(&start.caller);
                 line.origin.clone_from(&start.origin);
             }
             Body::Emit { n, emit, message, data } => {
@@ -590,6 +595,7 @@ impl Line {
                 photon: self.photon,
                 instance: self.instance,
                 parent: self.parent,
+                caller: self.caller,
                 origin: self.origin,
             })),
             "emit" => Body::Emit {

@@ -102,7 +102,15 @@ fn start() -> Entry {
         timeout: None,
     };
     let params = Json::parse("{\"a\":1}".into()).unwrap().into();
-    let start = Start { tool: "t".into(), params, photon: None, instance: None, parent: None, origin: Some(origin) };
+    let start = Start {
+        tool: "t".into(),
+        params,
+        photon: None,
+        instance: None,
+        parent: None,
+        caller: None,
+        origin: Some(origin),
+    };
     Entry { ts: 1_800_000_000_000, fence: 1, body: Body::Start(Box::new(start)) }
 }
 

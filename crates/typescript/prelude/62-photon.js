@@ -169,8 +169,8 @@ class Photon {
   static getMCPName() { return kebabName(this.name); }
   static getToolMethods() { return toolNames(this.prototype); }
 
-  /** Who calls: nobody is known here, since no way in has identities. */
-  get caller() { return { ...(current.caller ?? anonymousCaller) }; }
+  /** Who calls, as the run's beginning says: a client names itself, and only a token makes it more than anonymous. */
+  get caller() { return { ...(current.caller ??= performSync('run.caller', {}).value ?? anonymousCaller) }; }
   /** Which of the photon's states this run uses. */
   get instanceName() { return instanceName(); }
   /** Other photons: `await this.photon.use('name', 'instance')`, then its methods. */
@@ -202,7 +202,10 @@ class Photon {
     if (!isAskYield(spec)) throw argumentTypeError('spec', "an object like {ask: 'text', message: '…'}", spec);
     return askPerson(spec);
   }
-  async sample() { throw codedError(Error, 'ERR_NOT_SUPPORTED', 'this.sample() is not there: no client lends its model to runs'); }
+  async sample() {
+    throw codedError(Error, 'ERR_NOT_SUPPORTED', 'this.sample() is not there: no client lends its model to runs. '
+      + "Ask a model by fetch() and grant its address (--allow-net), or call a tool of an MCP server: this.mcp('name')");
+  }
 
   /** Calls a method of another photon: `this.call('billing.generate', { id })`. */
   call(target, params, options) { return callPhoton(target, params, options?.instance); }

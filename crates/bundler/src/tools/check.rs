@@ -24,6 +24,21 @@ const MOST: usize = 20;
 /// Values that a message lists.
 const LISTED: usize = 12;
 
+/// A schema that many values are compared with.
+pub struct Schema(Validator);
+
+impl Schema {
+    /// Reads a schema (JSON Schema 2020-12); the error says why it is none.
+    pub fn new(schema: &Value) -> Result<Self, Vec<FieldError>> {
+        validator(schema).map(Self)
+    }
+
+    /// Whether a value fits.
+    pub fn fits(&self, value: &Value) -> bool {
+        self.0.is_valid(value)
+    }
+}
+
 /// Whether a value fits a schema. The errors are all there are, up to 20, in the order of the value's members; a schema
 /// that is no schema is an error of the whole.
 pub fn validate(schema: &Value, value: &Value) -> Result<(), Vec<FieldError>> {

@@ -32,7 +32,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use about::about;
-pub use check::{FieldError, arguments, bind, coerce, nearest, unknown, validate};
+pub use check::{FieldError, Schema, arguments, bind, coerce, nearest, unknown, validate};
 pub use header::{Asset, ConstructorParam, Dependency, Header, Injection};
 pub use tags::{Cache, CircuitBreaker, Format, Middleware, Rate, Retry, Tags, Validation};
 

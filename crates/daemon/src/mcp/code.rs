@@ -231,6 +231,7 @@ async fn start(call: &Call<'_>, args: RunArgs) -> Result<CallToolResponse, CallT
     }
     let run = call.fresh_id();
     let mut new = call.shared().snippet(code, run.clone()).await.map_err(|e| results::error(e.to_string()))?;
+    new.caller = Some(call.caller());
     if let Some(timeout) = timeout {
         let mut params = new.params.value();
         // Whoever takes the run up again finds it there.
@@ -307,7 +308,7 @@ pub async fn take_up(
     why: &str,
     retry: Retry,
     answered: &[u64],
-    result: &Shape,
+    result: &Shape<'_>,
 ) -> Result<CallToolResponse, CallToolResult> {
     match call.take_up(run, why, retry, interrupted::time_limit(summary)).await.map_err(failed)? {
         Taken::Here(running, mut followed) => Ok(call.see(&running, &mut followed, answered, result).await),

@@ -20,6 +20,17 @@ pub fn page<T>(all: Vec<T>, asked: Option<PaginatedRequestParams>) -> Result<(Ve
     Ok((all.into_iter().skip(from).take(PAGE).collect(), next))
 }
 
+/// A page of a list as the result of a request; the SDK has a type of its own for each list.
+macro_rules! paged {
+    ($result:ident, $all:expr, $asked:expr) => {{
+        let (page, next) = cursor::page($all, $asked)?;
+        let mut result = $result::with_all_items(page);
+        result.next_cursor = next;
+        Ok(result)
+    }};
+}
+pub(super) use paged;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,6 +30,9 @@ const STEP: f64 = 1e-6;
 /// has gone.
 const SLOW: Duration = Duration::from_millis(500);
 
+/// How long a client that wants progress is left without any. Many clients give a call up after a minute without.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// How following ended.
 pub enum Seen {
     /// The run has ended, waits or was left.
@@ -70,6 +73,7 @@ pub async fn follow(
                 }
             }
             Some(()) = asked.next(), if !asked.is_empty() => {}
+            () = until(line.quiet()) => line.send(Event::Progress { part: None, message: None }).await,
             ended = &mut ended => break ended,
             () = until(gathered), if gathered.is_some() => return Seen::Asks,
         }
@@ -147,13 +151,21 @@ struct Line {
     level: Option<Level>,
     logger: String,
     at: f64,
+    /// When the client was told last.
+    told: Instant,
     stuck: bool,
 }
 
 impl Line {
     fn new(context: &RequestContext<RoleServer>, level: Option<Level>, running: &Running) -> Self {
         let token = context.meta.get_progress_token();
-        Self { peer: context.peer.clone(), token, level, logger: format!("run {}", running.run), at: 0.0, stuck: false }
+        let (peer, logger) = (context.peer.clone(), format!("run {}", running.run));
+        Self { peer, token, level, logger, at: 0.0, told: Instant::now(), stuck: false }
+    }
+
+    /// When the client must hear something, to know that the run goes on.
+    fn quiet(&self) -> Option<Instant> {
+        (self.token.is_some() && !self.stuck).then(|| self.told + QUIET)
     }
 
     async fn send(&mut self, event: Event) {
@@ -175,6 +187,7 @@ impl Line {
 
     async fn progress(&mut self, part: Option<f64>, message: Option<String>) -> Result<(), rmcp::ServiceError> {
         let Some(token) = self.token.clone() else { return Ok(()) };
+        self.told = Instant::now();
         let part = part.map_or(0.0, |part| part.clamp(0.0, 1.0));
         // It must grow with each notification, whatever the program says.
         self.at = if part > self.at { part } else { self.at + STEP };

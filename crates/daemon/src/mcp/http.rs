@@ -111,7 +111,9 @@ impl Http {
         let stopped = config.cancellation_token.clone();
         let mut sessions = LocalSessionManager::default();
         sessions.session_config.keep_alive = Some(UNUSED);
-        let service = StreamableHttpService::new(move || Ok(Server::new(shared.clone())), sessions.into(), config);
+        let token = self.token.is_some();
+        let service =
+            StreamableHttpService::new(move || Ok(Server::new(shared.clone(), token)), sessions.into(), config);
         let app =
             Router::new().route_service(PATH, service).layer(middleware::from_fn_with_state(self.token, authorized));
         let served = axum::serve(self.listener, app).with_graceful_shutdown(async move {

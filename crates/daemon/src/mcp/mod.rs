@@ -11,6 +11,7 @@ mod elicit;
 mod follow;
 mod http;
 mod names;
+mod outputs;
 mod photons;
 mod resources;
 mod results;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use bundler::tools::{Photon, Tool as Method, Visibility};
 use executor::Finished;
 use rmcp::model::{CallToolResponse, CallToolResult, JsonObject, Tool, ToolAnnotations};
-use run::RunId;
+use run::{RunId, Summary};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::names::Names;
+use super::outputs::Output;
 use super::results;
 use super::server::Call as Served;
 use crate::{Call, CallError, Catalog, save};
@@ -20,6 +21,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The name of the argument that chooses an instance, where a method has none of that name.
 const INSTANCE: &str = "instance";
+
+/// What a client that may call again says of a call: calls with the same key are one run. Ours says it, too.
+const KEY: &str = "idempotencyKey";
 
 /// The tools of the photons in some folders.
 pub struct Offered {
@@ -42,6 +46,7 @@ pub struct Offer {
     method: String,
     /// It takes an instance beside its own arguments.
     instance: bool,
+    output: Option<Output>,
     tool: Tool,
 }
 
@@ -65,6 +70,13 @@ impl Offered {
         }
         let now = self.look().await;
         now.offers.get(now.names.find(name)?).cloned()
+    }
+
+    /// The tool that a run is a call of, if it is still offered.
+    pub async fn of_run(&self, summary: &Summary) -> Option<Arc<Offer>> {
+        let photon = summary.photon.as_deref()?;
+        let is = |offer: &&Arc<Offer>| offer.photon == photon && offer.method == summary.tool;
+        self.look().await.offers.iter().find(is).cloned()
     }
 
     /// Fires when other tools are offered.
@@ -149,7 +161,9 @@ fn offer(name: String, photon_name: &str, photon: &Photon, method: &Method) -> O
     hints.title.clone_from(&tags.title);
     let mut tool = Tool::new(name, description, schema).with_annotations(hints);
     tool.title.clone_from(&tags.title);
-    Offer { photon: photon_name.to_owned(), method: method.name.clone(), instance, tool }
+    let output = method.output_schema.as_ref().and_then(Output::of);
+    tool.output_schema = output.as_ref().map(|output| output.schema.clone());
+    Offer { photon: photon_name.to_owned(), method: method.name.clone(), instance, output, tool }
 }
 
 /// Calls a photon's method as a durable run.
@@ -158,7 +172,8 @@ pub async fn call(
     offer: &Offer,
     mut args: JsonObject,
 ) -> Result<CallToolResponse, CallToolResult> {
-    let mut instance = served.context.meta.0.0.get(INSTANCE).and_then(Value::as_str).map(str::to_owned);
+    let meta = |name: &str| served.context.meta.0.0.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut instance = meta(INSTANCE);
     if offer.instance
         && let Some(Value::String(named)) = args.remove(INSTANCE)
     {
@@ -171,19 +186,25 @@ pub async fn call(
         method: Some(offer.method.clone()),
         instance,
         args,
-        id: Some(run),
+        id: Some(run.clone()),
+        key: meta(KEY),
+        caller: Some(served.caller()),
         ..Call::default()
     };
     let running = served.shared().calls.start(call).await.map_err(|error| match &error {
         CallError::Exec(cause) => results::exec_error(cause),
         _ => results::error(error.to_string()),
     })?;
-    Ok(served.see(&running, &mut followed, &[], &of_tool).await)
+    if running.run != run {
+        // The run of the key, which may have begun long ago.
+        followed = served.follow(&running.run);
+    }
+    Ok(served.see(&running, &mut followed, &[], &result(Some(offer))).await)
 }
 
-/// The result of a method: logs are for `code_run`.
-pub fn of_tool(run: &RunId, finished: &Finished, _: Option<String>) -> CallToolResult {
-    results::of_tool(run, finished)
+/// How the runs of a method end, as results of its tool: logs are for `code_run`.
+pub fn result(offer: Option<&Offer>) -> impl Fn(&RunId, &Finished, Option<String>) -> CallToolResult + Sync {
+    move |run, finished, _| results::of_tool(run, finished, offer.and_then(|offer| offer.output.as_ref()))
 }
 
 /// Saves the code of a run that completed as a photon, which a person enables.

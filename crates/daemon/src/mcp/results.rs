@@ -5,6 +5,7 @@ use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use run::RunId;
 use serde_json::{Map, Value, json};
 
+use super::outputs::Output;
 use crate::shapes::Outcome;
 
 /// The longest result that is given whole, in bytes of JSON; a longer one is read from the run's resource.
@@ -48,8 +49,8 @@ pub fn of_code(run: &RunId, finished: &Finished, logs: Option<String>) -> CallTo
     structured(shape, failed(finished))
 }
 
-/// How a run of a photon's method ended: its result, or what is wrong.
-pub fn of_tool(run: &RunId, finished: &Finished) -> CallToolResult {
+/// How a run of a photon's method ended: its result, or what is wrong. `output` is what the tool is said to give.
+pub fn of_tool(run: &RunId, finished: &Finished, output: Option<&Output>) -> CallToolResult {
     let about = about(run);
     let Finished::Completed(payload) = finished else {
         let result = structured(outcome(run, finished), failed(finished));
@@ -57,7 +58,10 @@ pub fn of_tool(run: &RunId, finished: &Finished) -> CallToolResult {
     };
     let text = payload.json.get();
     if text.len() > LONGEST {
-        return CallToolResult::success(vec![ContentBlock::text(too_long(run, text.len()))]).with_meta(Some(about));
+        let next = too_long(run, text.len());
+        let mut result = CallToolResult::success(vec![ContentBlock::text(next.clone())]);
+        result.structured_content = output.map(|_| json!({ "runId": run, "status": "completed", "next": next }));
+        return result.with_meta(Some(about));
     }
     let value = payload.json.value();
     let shown = match &value {
@@ -67,10 +71,12 @@ pub fn of_tool(run: &RunId, finished: &Finished) -> CallToolResult {
         value => value.to_string(),
     };
     let mut result = CallToolResult::success(vec![ContentBlock::text(shown)]);
-    // Clients of older protocols take objects only.
-    if value.is_object() {
-        result.structured_content = Some(value);
-    }
+    result.structured_content = match output {
+        // Types are not checked when a program runs. What is not of its type is given as a run's result, as any other.
+        Some(output) if !output.fits(&value) => Some(outcome(run, finished)),
+        // Clients of older protocols take objects only.
+        _ => Some(value).filter(Value::is_object),
+    };
     result.with_meta(Some(about))
 }
 

@@ -90,7 +90,9 @@ pub async fn answered(call: &Call<'_>, state: &str, responses: InputResponses) -
         numbers.push(n);
     }
     // The same as if the client had waited: a method's result, or all that there is to say of a snippet.
-    let result: &Shape = if summary.photon.is_some() { &photons::of_tool } else { &code::of_code };
+    let offer = call.shared().photons.of_run(&summary).await;
+    let of_tool = photons::result(offer.as_deref());
+    let result: &Shape<'_> = if summary.photon.is_some() { &of_tool } else { &code::of_code };
     let taken = code::take_up(call, &run, &summary, "answer", Retry::No, &numbers, result).await;
     Ok(taken.unwrap_or_else(CallToolResponse::from))
 }

@@ -18,7 +18,8 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ServerHandler, model::LoggingLevel};
-use run::RunId;
+use run::{Json, RunId};
+use serde_json::json;
 use store::{Owner, StoreError};
 
 use super::follow::{self, Seen};
@@ -34,6 +35,9 @@ const INSTRUCTIONS: &str = "Tools of photons, and code mode: code_run runs TypeS
 /// How often, and after which time each, a run is tried again that another call is taking up.
 const TRIES: usize = 100;
 const SOON: Duration = Duration::from_millis(20);
+
+/// What is kept of a client's name and of its version, in characters.
+const NAME: usize = 100;
 
 /// What all sessions of a server share.
 pub struct Shared {
@@ -58,6 +62,8 @@ pub struct Server {
     calls: Mutex<HashMap<RequestId, Arc<Control>>>,
     /// The least important lines that the client wants.
     level: Mutex<Level>,
+    /// The client has shown the server's token.
+    token: bool,
 }
 
 /// One call of a tool.
@@ -68,7 +74,7 @@ pub struct Call<'a> {
 }
 
 /// What a tool gives for a run that has stopped, and what it printed.
-pub type Shape = dyn Fn(&RunId, &Finished, Option<String>) -> CallToolResult + Sync;
+pub type Shape<'a> = dyn Fn(&RunId, &Finished, Option<String>) -> CallToolResult + Sync + 'a;
 
 /// A run that was taken up.
 pub enum Taken {
@@ -98,9 +104,9 @@ impl Shared {
 }
 
 impl Server {
-    /// A session of the server.
-    pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, calls: Mutex::default(), level: Mutex::new(Level::Info) }
+    /// A session of the server. `token`: clients are let in by a token only.
+    pub fn new(shared: Arc<Shared>, token: bool) -> Self {
+        Self { shared, calls: Mutex::default(), level: Mutex::new(Level::Info), token }
     }
 
     /// The level of lines for this request: newer clients name it with each.
@@ -130,6 +136,20 @@ impl<'a> Call<'a> {
     /// What drives runs.
     pub fn executor(&self) -> &'a Executor {
         self.server.shared.supervisor().executor()
+    }
+
+    /// The client, as programs see it (`this.caller`): what it calls itself, which anybody may say, and whether it has
+    /// shown a token, which makes it more than anonymous.
+    pub fn caller(&self) -> Json {
+        let mut caller = match self.server.token {
+            true => json!({ "id": "token", "anonymous": false }),
+            false => json!({ "id": "anonymous", "anonymous": true }),
+        };
+        if let Some(client) = self.context.client_info() {
+            let short = |text: String| text.chars().take(NAME).collect::<String>();
+            caller["client"] = json!({ "name": short(client.name), "version": short(client.version) });
+        }
+        caller.into()
     }
 
     /// The id of a run that is about to begin.
@@ -176,7 +196,7 @@ impl<'a> Call<'a> {
         running: &Running,
         followed: &mut Followed,
         answered: &[u64],
-        result: &Shape,
+        result: &Shape<'_>,
     ) -> CallToolResponse {
         let entry = Entry::new(self.server, self.context.id.clone(), running);
         let seen = follow::follow(self.context, self.server.level(self.context), running, followed, answered).await;
@@ -241,10 +261,7 @@ impl ServerHandler for Server {
     ) -> Result<ListToolsResult, ErrorData> {
         let mut tools = code::tools();
         tools.extend(self.shared.photons.tools().await);
-        let (page, next) = cursor::page(tools, request)?;
-        let mut result = ListToolsResult::with_all_items(page);
-        result.next_cursor = next;
-        Ok(result)
+        cursor::paged!(ListToolsResult, tools, request)
     }
 
     async fn call_tool(
@@ -276,10 +293,7 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let all = resources::list(self.shared.supervisor().executor()).await?;
-        let (page, next) = cursor::page(all, request)?;
-        let mut result = ListResourcesResult::with_all_items(page);
-        result.next_cursor = next;
-        Ok(result)
+        cursor::paged!(ListResourcesResult, all, request)
     }
 
     async fn list_resource_templates(

@@ -30,7 +30,7 @@ pub async fn serve_stdio(
     let supervisor = shared.supervisor().clone();
     let mut stop = std::pin::pin!(stop);
     let begun = tokio::select! {
-        begun = Server::new(shared).serve(stdio_pipes()) => Some(begun),
+        begun = Server::new(shared, false).serve(stdio_pipes()) => Some(begun),
         () = &mut stop => None,
     };
     let served = match begun {

@@ -23,7 +23,7 @@ pub fn host(flags: &[&str], cwd: &Path) -> Arc<LocalHost> {
 }
 
 pub fn context() -> CallContext {
-    CallContext { run: "run_1".parse().unwrap(), n: 7, photon: Some("counter".into()), instance: None }
+    CallContext { run: "run_1".parse().unwrap(), n: 7, photon: Some("counter".into()), instance: None, caller: None }
 }
 
 pub async fn call(host: &Arc<LocalHost>, op: &str, args: Value) -> Outcome {

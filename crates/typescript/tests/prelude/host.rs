@@ -77,6 +77,7 @@ impl Host {
                 Err(Failure::with_code("PermissionDenied", "EPERM", "needs --allow-env=DENIED"))
             }
             "env.get" => Ok(json!(self.env.get(a["name"].as_str().unwrap_or_default())).into()),
+            "run.caller" => Ok(Payload::null()),
             "env.list" => Ok(json!(self.env).into()),
             "state.load" if a["hold"] == true => {
                 let state = self.states.get(&key(&a)).cloned().unwrap_or_default();
