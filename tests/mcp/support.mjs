@@ -52,9 +52,9 @@ export async function eventually(look, what, patience = 10_000) {
   }
 }
 
-/** A server over HTTP. */
+/** A server over HTTP; `env.COMMAND` is another command than ours, which starts it. */
 export async function serve(home, args = [], env = {}) {
-  const child = spawn(quicksave, ['--home', home, 'mcp', '--http', '0', ...args], {
+  const child = spawn(env.COMMAND ?? quicksave, ['--home', home, 'mcp', '--http', '0', ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...env },
   });

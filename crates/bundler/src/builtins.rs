@@ -97,8 +97,11 @@ pub(crate) fn instead(name: &str) -> &'static str {
         "node:http" | "node:https" | "node:http2" | "node:net" | "node:tls" | "node:dns" | "node:dgram" => {
             "a program reaches the network with fetch()"
         }
-        "node:child_process" | "node:worker_threads" | "node:cluster" | "node:vm" => {
-            "a program runs in a sandbox, so that it can be saved at any point; start other runs as children instead"
+        "node:child_process" | "node:cluster" => {
+            "a program starts no processes: let a tool of an MCP server do it, or a `shell:` node of a DAG"
+        }
+        "node:worker_threads" | "node:vm" => {
+            "a program has one thread and one world: call another photon for work of its own, which is a run of its own"
         }
         "node:sqlite" => "keep state in the program's own variables: they survive",
         _ => "see the list of provided modules in docs; most of what needs the system goes through fetch and fs",

@@ -2,10 +2,12 @@
 
 mod asking;
 mod calls;
+mod contract;
 mod daemon;
 mod dagonizer;
 mod dags;
 mod damage;
+mod docs;
 mod driving;
 mod errors;
 mod escapes;
