@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     args::quote,
+    handoff,
     output::{self, error_line, tame},
     report::{Error, exit, exit_code, exit_of},
     screen::Terminal,
@@ -27,7 +28,7 @@ pub async fn drive(session: &Session, driver: Driver, screen: &Terminal) -> Resu
     }
     let control = driver.control();
     let finished = wait(driver.spawn(), &control, &run, session.globals.alone).await;
-    settle(session).await;
+    settle(session, &run, &finished).await;
     told(session, run, finished, screen)
 }
 
@@ -45,7 +46,7 @@ pub async fn follow(session: &Session, running: Running, screen: &Terminal) -> R
         let _ = tell.send(ended.map_err(|cause| Arc::try_unwrap(cause).unwrap_or_else(again)));
     });
     let finished = wait(done, &control, &run, session.globals.alone).await;
-    settle(session).await;
+    settle(session, &run, &finished).await;
     told(session, run, finished, screen)
 }
 
@@ -60,7 +61,10 @@ fn told(session: &Session, run: RunId, finished: Result<Finished, ExecError>, sc
 }
 
 /// Waits until events have reached the daemon, or the listeners here; unless somebody wants to go.
-async fn settle(session: &Session) {
+async fn settle(session: &Session, run: &RunId, finished: &Result<Finished, ExecError>) {
+    if let Ok(Finished::Left) = finished {
+        handoff::interrupted(session, run).await;
+    }
     let Ok(mut stops) = Stops::new() else { return session.events.settle().await };
     tokio::select! {
         () = session.events.settle() => {}
@@ -72,7 +76,12 @@ async fn settle(session: &Session) {
 pub async fn drive_opened(session: &Session, run: &RunId, opened: Opened, screen: &Terminal) -> Result<u8, Error> {
     match opened {
         Opened::Driver(driver) => drive(session, *driver, screen).await,
-        Opened::Ended(finished) => tell(session, run, &finished),
+        Opened::Ended(finished) => {
+            session.events.adopt(run);
+            let finished = Ok(finished);
+            settle(session, run, &finished).await;
+            told(session, run.clone(), finished, screen)
+        }
     }
 }
 

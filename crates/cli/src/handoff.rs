@@ -15,6 +15,17 @@ pub fn who() -> String {
     format!("quicksave (process {})", std::process::id())
 }
 
+/// Tells the daemon, if one runs, that a person has interrupted `run`: it is not to go on by itself.
+pub async fn interrupted(session: &Session, run: &RunId) {
+    let Ok(mut daemon) = connect(session).await else { return };
+    if daemon.same_store(session).await.is_ok() {
+        let told = daemon.connection.value(json!({ "t": "call", "op": "left", "data": { "run": run } })).await;
+        if let Err(error) = told {
+            tracing::debug!(%error, "the daemon was not told of the interruption");
+        }
+    }
+}
+
 /// The daemon of this home.
 pub struct Daemon {
     connection: Connection,

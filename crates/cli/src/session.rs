@@ -1,12 +1,16 @@
 //! What commands work with: the store, and an executor over it that can drive, or one that just reads.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use daemon::{
-    Calls, Catalog, Children, Events, Middleware, Runs, Schedules, Supervisor, ToolSource, Tools, broker::Place,
-    clients::Clients, locks::Locks, middleware::SystemClock,
+    Calls, Catalog, Children, Events, Middleware, Runs, Schedules, Source, Supervisor, ToolSource, Tools,
+    broker::Place, clients::Clients, locks::Locks, middleware::SystemClock,
 };
 use executor::{CallContext, Config, ExecError, Executor, Finished, Host, Parts, Swap};
 use host::{Checkpoints, Facts, LocalHost, Permissions, Screen};
@@ -68,14 +72,19 @@ impl Session {
         let durability = settings.durability.kind();
         let opened = runtime.block_on(kept::open(&store, checkpoints, &settings.seal, durability))?;
         let Kept { files, in_memory, apart, journals, keep, sealed } = opened;
-        let events = Events::new(Place::new(&home), &crate::handoff::who(), runtime.handle().clone());
+        let source = source(&settings, &home, in_memory);
+        let events = Events::new(source, &crate::handoff::who(), runtime.handle().clone());
         Ok(Self { globals, settings, home, runtime, files, sealed, events, in_memory, apart, journals, keep })
     }
 
     /// Where runs are, for people: without passwords.
     pub fn store(&self) -> String {
-        let home = || StoreUrl::File(std::path::absolute(&self.home).unwrap_or_else(|_| self.home.clone()));
-        self.settings.store.clone().unwrap_or_else(home).to_string()
+        named(&self.settings, &self.home)
+    }
+
+    /// Where the events of its runs come from.
+    pub fn events_of(&self) -> Source {
+        source(&self.settings, &self.home, self.in_memory)
     }
 
     /// An executor that lists, reads and removes. No engine is loaded.
@@ -189,6 +198,16 @@ impl Session {
         };
         Executor::new(parts, config)
     }
+}
+
+fn named(settings: &Settings, home: &Path) -> String {
+    let home = || StoreUrl::File(std::path::absolute(home).unwrap_or_else(|_| home.to_owned()));
+    settings.store.clone().unwrap_or_else(home).to_string()
+}
+
+fn source(settings: &Settings, home: &Path, in_memory: bool) -> Source {
+    let store = (!in_memory).then(|| named(settings, home));
+    Source { place: Place::new(home), store, durable: settings.durability == Durability::Disk }
 }
 
 /// What drives runs and calls tools.

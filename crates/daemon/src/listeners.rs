@@ -2,22 +2,27 @@
 //!
 //! A delivery counts once its run is recorded; from then on the run is supervised like any other. The place of each
 //! listener is written down behind that, so an event is handed over at least once, and since the run's id is made of the
-//! event's number, not twice.
+//! event's name, not twice.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use executor::EmittedAt;
 use serde::{Deserialize, Serialize};
 
 use crate::broker::{EventLog, Message, held};
 use crate::calls::Calls;
-use crate::events;
+use crate::events::{self, Undelivered};
 
 /// How often the catalog is looked at for new listeners.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// The longest pause before an event is tried again.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// What is read of the log at one time, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -32,13 +37,15 @@ struct Places {
 struct Kept {
     path: PathBuf,
     places: Mutex<Places>,
+    /// Whether they have changed since they were written down.
+    changed: AtomicBool,
 }
 
 /// Hands events over. Never ends.
 pub(crate) async fn work(calls: Calls, log: Arc<EventLog>, folder: &Path) {
     let path = folder.join("listeners.json");
     let places = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let kept = Arc::new(Kept { path, places: Mutex::new(places) });
+    let kept = Arc::new(Kept { path, places: Mutex::new(places), changed: AtomicBool::new(false) });
     let mut busy: BTreeMap<String, tokio::task::JoinHandle<()>> = BTreeMap::new();
     let tasks = OnDrop(Mutex::default());
     loop {
@@ -55,13 +62,17 @@ pub(crate) async fn work(calls: Calls, log: Arc<EventLog>, folder: &Path) {
         for name in names {
             if !busy.contains_key(name) {
                 // A listener that is new hears what comes from now on.
-                let begin = *held(&kept.places).listeners.entry(name.to_owned()).or_insert_with(|| log.last());
-                kept.save();
+                let begin = *held(&kept.places).listeners.entry(name.to_owned()).or_insert_with(|| {
+                    kept.changed.store(true, Ordering::Relaxed);
+                    log.last()
+                });
                 let task = tokio::spawn(listener(calls.clone(), log.clone(), kept.clone(), name.to_owned(), begin));
                 held(&tasks.0).push(task.abort_handle());
                 busy.insert(name.to_owned(), task);
             }
         }
+        let keeping = kept.clone();
+        let _ = tokio::task::spawn_blocking(move || keeping.save()).await;
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -120,20 +131,25 @@ async fn deliver(calls: &Calls, entry: &Arc<crate::catalog::Entry>, event: &crat
         Ok(message) => message,
         Err(error) => return tracing::warn!(seq = event.seq, %error, "an event cannot be read"),
     };
-    let Some(id) = events::delivery(message.hops + 1, &message.seq.to_string(), &entry.name) else { return };
+    let what = match (&message.from, message.at) {
+        (Some(from), Some(position)) => events::name(from, EmittedAt { begun: message.begun, position }),
+        // Who published it gave it no name: its number is one.
+        _ => message.seq.to_string(),
+    };
+    let Some(id) = events::delivery(message.hops + 1, &what, &entry.name) else { return };
     let mut pause = Duration::from_millis(100);
     for attempt in 1.. {
         match events::notify(calls, entry.clone(), &id, &message.kind, message.data.get()).await {
             // The next one when this one has ended, or waits: listeners see events in order.
             Ok(Some(running)) => return events::tell(&entry.name, &id, running.ended().await),
             Ok(None) => return,
-            Err(error) if attempt >= 5 => {
+            Err(Undelivered { passes: false, why: error }) if attempt >= 5 => {
                 return tracing::error!(photon = entry.name, seq = event.seq, "an event was not delivered: {error}");
             }
-            Err(error) => {
+            Err(Undelivered { why: error, .. }) => {
                 tracing::warn!(photon = entry.name, seq = event.seq, "an event is tried again: {error}");
                 tokio::time::sleep(pause).await;
-                pause *= 4;
+                pause = (pause * 4).min(LONGEST);
             }
         }
     }
@@ -141,22 +157,26 @@ async fn deliver(calls: &Calls, entry: &Arc<crate::catalog::Entry>, event: &crat
 
 impl Kept {
     fn put(&self, name: &str, seq: u64) {
-        if held(&self.places).listeners.insert(name.to_owned(), seq) != Some(seq) {
-            self.save();
-        }
+        held(&self.places).listeners.insert(name.to_owned(), seq);
+        self.changed.store(true, Ordering::Relaxed);
     }
 
+    /// Writes the places down, if they have changed. Behind a crash the events of a moment are handed over again, and
+    /// their runs are found.
     fn save(&self) {
-        // Held until it is written, so that no older state is written over a newer one.
-        let places = held(&self.places);
-        let bytes = serde_json::to_vec(&*places).unwrap_or_default();
+        if !self.changed.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let bytes = serde_json::to_vec(&*held(&self.places)).unwrap_or_default();
         let save = || {
             let mut aside = tempfile::NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
             aside.write_all(&bytes)?;
-            // Not synced: behind a power cut some events are handed over again, and their runs are found.
+            // A file that a power cut leaves empty would make every listener a new one.
+            aside.as_file().sync_all()?;
             aside.persist(&self.path).map(drop).map_err(|e| e.error)
         };
         if let Err(error) = save() {
+            self.changed.store(true, Ordering::Relaxed);
             tracing::warn!(%error, "the places of listeners cannot be written down");
         }
     }

@@ -16,7 +16,7 @@ use crate::calls::Calls;
 use crate::events::Events;
 use crate::listeners;
 use crate::schedules::{self, Shelf};
-use crate::supervise::{Policy, Supervision};
+use crate::supervise::{Policy, Scope, Supervision};
 use crate::webhooks::{self, Webhooks};
 
 /// What a daemon is made of.
@@ -67,7 +67,7 @@ impl Daemon {
         let Setup { home, store, calls, events, webhooks, policy, limits } = setup;
         events.log(log.clone());
         let io = calls.supervisor().executor().parts().io.clone();
-        let supervision = Supervision::new(calls.supervisor().clone(), place.folder(), policy);
+        let supervision = Supervision::new(calls.supervisor().clone(), Scope::Home(place.folder().to_owned()), policy);
         let hooks = match webhooks {
             Some(config) => {
                 let address = config.address;
@@ -95,6 +95,7 @@ impl Daemon {
             let supervision = supervision.clone();
             async move { supervision.work().await }
         }));
+        tasks.push(io.spawn(async move { events.keep_publishing().await }));
         tasks.push(io.spawn({
             let (calls, folder) = (calls.clone(), folder.clone());
             async move { listeners::work(calls, log, &folder).await }
@@ -124,6 +125,11 @@ impl Daemon {
     /// Waits until a client asks the daemon to end.
     pub async fn asked_to_stop(&self) {
         self.inner.stop.notified().await;
+    }
+
+    /// Whether its folder is still there; nobody can reach it otherwise.
+    pub fn is_in_place(&self) -> bool {
+        self.broker.is_in_place()
     }
 
     /// Ends: runs are left, resumable; then clients are told. `false` if some runs did not leave within `patience`:
@@ -161,8 +167,17 @@ impl Service for Inner {
         self.take_run(run).await
     }
 
-    async fn call(&self, op: &str, _: Value) -> Answer {
-        Err(("unknown", format!("{op:?} is not something that this daemon does")))
+    async fn call(&self, op: &str, data: Value) -> Answer {
+        match op {
+            // A person has interrupted it, who will say when it goes on.
+            "left" => {
+                let run = data["run"].as_str().unwrap_or_default();
+                let run: RunId = run.parse().map_err(|e: run::id::BadRunId| ("bad-request", e.to_string()))?;
+                self.supervision.leave_alone(run, "it was interrupted by a person");
+                Ok(Value::Null)
+            }
+            op => Err(("unknown", format!("{op:?} is not something that this daemon does"))),
+        }
     }
 
     async fn status(&self) -> Value {

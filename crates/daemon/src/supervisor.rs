@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use executor::{Control, Driver, ExecError, Executor, Finished, NewRun, Opened, Retry, Spawned};
-use run::{RunId, Status, entry::Waiting};
+use run::{RunId, Status, Summary, entry::Value, entry::Waiting, time::Millis};
 use tokio::sync::watch;
+
+use crate::broker::now;
 
 /// How driving a run ended, shared by all who wait for it.
 pub type Ended = Result<Finished, Arc<ExecError>>;
@@ -16,6 +18,8 @@ pub type Ended = Result<Finished, Arc<ExecError>>;
 pub struct Running {
     /// The run.
     pub run: RunId,
+    /// Since when it is driven here.
+    pub since: Millis,
     control: Arc<Control>,
     ended: watch::Receiver<Option<Ended>>,
 }
@@ -39,7 +43,7 @@ impl Running {
 
     /// A run whose end is told by `ended`.
     pub(crate) fn new(run: RunId, control: Arc<Control>, ended: watch::Receiver<Option<Ended>>) -> Self {
-        Self { run, control, ended }
+        Self { run, since: now(), control, ended }
     }
 
     /// A run that nobody drives any more.
@@ -110,6 +114,11 @@ impl Supervisor {
         self.lock().get(run).cloned()
     }
 
+    /// The runs that are driven here, in no order.
+    pub fn all(&self) -> Vec<Running> {
+        self.lock().values().cloned().collect()
+    }
+
     /// How many runs are driven here.
     pub fn count(&self) -> usize {
         self.lock().len()
@@ -126,7 +135,7 @@ impl Supervisor {
     /// Asks all drivers to leave, and waits for them: the runs are resumable then. `false` if some did not leave
     /// within `patience`.
     pub async fn leave(&self, patience: Duration) -> bool {
-        let all: Vec<Running> = self.lock().values().cloned().collect();
+        let all = self.all();
         for running in &all {
             running.control.leave();
         }
@@ -141,7 +150,7 @@ impl Supervisor {
 
     fn watch(&self, Spawned { run, control, parent, finished }: Spawned) -> Running {
         let (tell, ended) = watch::channel(None);
-        let running = Running { run: run.clone(), control, ended };
+        let running = Running::new(run.clone(), control, ended);
         self.lock().insert(run.clone(), running.clone());
         let this = self.clone();
         self.executor.parts().io.spawn(async move {
@@ -203,4 +212,10 @@ impl Supervisor {
         // Each holder does one operation on the map, which a panic elsewhere leaves whole.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The time that a snippet was given with it (`timeout` of code mode, in milliseconds).
+pub(crate) fn time_limit(summary: &Summary) -> Option<Duration> {
+    let Some(Value::Inline(params)) = summary.params.as_ref().filter(|_| summary.tool == "code") else { return None };
+    params.json.value().get("timeout")?.as_u64().map(Duration::from_millis)
 }

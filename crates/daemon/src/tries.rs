@@ -8,18 +8,19 @@ use run::RunId;
 
 /// Written before a run is taken up, so that the death of the daemon leaves it behind.
 pub(crate) struct Tries {
-    path: PathBuf,
+    /// None: it is forgotten with the process.
+    path: Option<PathBuf>,
     /// The daemon's deaths with each run that is driven, or was when the last daemon died.
     deaths: BTreeMap<RunId, u32>,
 }
 
 impl Tries {
     /// Reads what the last daemon left: each of these runs was there when it died.
-    pub(crate) fn open(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap_or_default();
+    pub(crate) fn open(path: Option<PathBuf>) -> Self {
+        let bytes = path.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
         let held: BTreeMap<RunId, u32> = serde_json::from_slice(&bytes).unwrap_or_default();
         let deaths = held.into_iter().map(|(run, deaths)| (run, deaths.saturating_add(1))).collect();
-        Self { path: path.to_owned(), deaths }
+        Self { path, deaths }
     }
 
     /// A run is about to be taken up. `Err` with the number of deaths if these are too many.
@@ -59,12 +60,13 @@ impl Tries {
     }
 
     fn save(&self) {
+        let Some(path) = &self.path else { return };
         let save = || {
-            let folder = self.path.parent().unwrap_or(Path::new("."));
+            let folder = path.parent().unwrap_or(Path::new("."));
             let mut aside = tempfile::NamedTempFile::new_in(folder)?;
             aside.write_all(&serde_json::to_vec(&self.deaths)?)?;
             // Not synced: a power cut is no crash of the daemon.
-            aside.persist(&self.path).map(drop).map_err(|e| e.error)
+            aside.persist(path).map(drop).map_err(|e| e.error)
         };
         if let Err(error) = save() {
             tracing::warn!(%error, "it cannot be written down which runs are driven");
@@ -82,16 +84,16 @@ mod tests {
         let path = folder.path().join("driving.json");
         let (bad, good): (RunId, RunId) = ("bad".parse().expect("an id"), "good".parse().expect("an id"));
         for _ in 0..3 {
-            let mut tries = Tries::open(&path);
+            let mut tries = Tries::open(Some(path.clone()));
             tries.begin(&bad, 3).expect("not too often");
             tries.begin(&good, 3).expect("not too often");
             tries.proven(&good);
         }
-        let mut tries = Tries::open(&path);
+        let mut tries = Tries::open(Some(path.clone()));
         assert_eq!((tries.begin(&bad, 3), tries.begin(&good, 3)), (Err(3), Ok(())));
         tries.forget(&bad);
         tries.begin(&bad, 3).expect("asked for");
         tries.clear();
-        assert!(Tries::open(&path).deaths.is_empty());
+        assert!(Tries::open(Some(path.clone())).deaths.is_empty());
     }
 }

@@ -16,7 +16,7 @@ use run::{
 };
 
 use crate::{
-    CallContext, Config, ExecError, Finished, Parts, SnapshotPolicy, blocking,
+    CallContext, Config, EmittedAt, ExecError, Finished, Parts, SnapshotPolicy, blocking,
     control::Control,
     host::waited_for,
     log::{Log, Place},
@@ -184,6 +184,7 @@ impl Driven {
             control: &self.control,
             limits: &self.config.limits,
             beyond,
+            begun: self.started_at,
             began: cpu,
             checked: Instant::now(),
             shown: Instant::now(),
@@ -215,11 +216,12 @@ impl Driven {
         ExecError::Diverged { run: self.run.clone(), n, detail: error.message }
     }
 
-    fn show(&mut self, effects: Vec<Effect>) -> Result<(), ExecError> {
+    fn show(&mut self, effects: Vec<(u64, Effect)>) -> Result<(), ExecError> {
         if !effects.is_empty() {
             self.log().sync()?;
-            for effect in &effects {
-                self.parts.host.show(&self.run, effect);
+            for (position, effect) in &effects {
+                let at = EmittedAt { begun: self.started_at, position: *position };
+                self.parts.host.emitted(&self.run, at, effect);
             }
         }
         Ok(())

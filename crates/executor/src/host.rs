@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use run::{Ask, EffectClass, Failure, Json, Outcome, Payload, RunId};
+use run::{Ask, EffectClass, Failure, Json, Outcome, Payload, RunId, time::Millis};
 
 use crate::{ExecError, Finished};
 
@@ -20,6 +20,15 @@ pub struct CallContext {
     pub instance: Option<String>,
     /// Who began the run, as programs see it; nobody is known if absent.
     pub caller: Option<Json>,
+}
+
+/// Which emit of a run: the same whenever its journal is read again, and of no other emit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct EmittedAt {
+    /// When the run began: another run may have had its name before.
+    pub begun: Millis,
+    /// Where the emit's entry begins in the journal; it grows with each.
+    pub position: u64,
 }
 
 /// The code of the failure that says that an operation is another run, which waits.
@@ -67,7 +76,21 @@ pub trait Host: Send + Sync + 'static {
         None
     }
 
-    /// Shows an emit. Called once for each, after it is durable, in order.
+    /// An emit is about to be recorded, behind position `from` of the journal, where a line ends. What is written down
+    /// now finds it again if this process dies before it is shown. An error stops the run, which is resumable then.
+    fn emitting(&self, run: &RunId, from: u64, emit: &run::Effect) -> std::io::Result<()> {
+        let _ = (run, from, emit);
+        Ok(())
+    }
+
+    /// An emit is durable. Called once for each, in order; an emit that is not shown since the process died can be
+    /// found in the journal ([`crate::Executor::emits`]).
+    fn emitted(&self, run: &RunId, at: EmittedAt, emit: &run::Effect) {
+        let _ = at;
+        self.show(run, emit);
+    }
+
+    /// Shows an emit, once it is durable.
     fn show(&self, run: &RunId, emit: &run::Effect) {
         let _ = (run, emit);
     }

@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use run::{Hash, RunId, Status, Summary, journal::Chain, time::Millis};
+use run::{Body, Hash, Json, RunId, Status, Summary, journal::Chain, time::Millis};
 use serde::{Deserialize, Serialize};
 use store::{Owner, RunFile};
 
-use crate::{ExecError, Executor, Request, log::Place, pins, tail};
+use crate::{EmittedAt, ExecError, Executor, Request, log::Place, pins, tail, values};
 
 /// A run in a listing.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -51,6 +51,18 @@ struct Indexed {
     version: u128,
     info: RunInfo,
 }
+
+/// Something that a run has emitted.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Emit {
+    /// Which it is.
+    pub at: EmittedAt,
+    /// Its value; null if it had none.
+    pub data: Json,
+}
+
+/// How much of a journal is read at one time when emits are looked for, in bytes.
+const CHUNK: u64 = 4 << 20;
 
 const INDEX: &str = "index/runs";
 
@@ -175,6 +187,36 @@ impl Executor {
             entries.extend(line.entry);
         }
         Ok((entries, from + end as u64))
+    }
+
+    /// What a run has emitted of one kind, in order, from position `from` on, where a line begins; those that a retry took
+    /// back too. Reads a few MiB at most, and gives the position where to go on: the same at the end.
+    pub async fn emits(&self, run: &RunId, kind: &str, from: u64) -> Result<(Vec<Emit>, u64), ExecError> {
+        let Some(first) = tail::first(&*self.parts.journals, run).await? else { return Ok((Vec::new(), from)) };
+        let mut most = CHUNK;
+        let bytes = loop {
+            let bytes = self.parts.journals.read(run, from, most).await?;
+            if bytes.contains(&b'\n') || (bytes.len() as u64) < most {
+                break bytes;
+            }
+            most *= 4;
+        };
+        let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let mut reader = match self.checksum_at(run, from).await? {
+            Some(chain) => run::journal::Reader::after(from, chain, &bytes[..end]),
+            None => run::journal::Reader::new(&bytes[..end]),
+        };
+        let mut emits = Vec::new();
+        for line in reader.by_ref() {
+            let line = line.map_err(|cause| ExecError::Corrupt { run: run.clone(), cause })?;
+            let Some(Body::Emit { emit, data, .. }) = line.entry.map(|entry| entry.body) else { continue };
+            if emit == kind {
+                let at = EmittedAt { begun: first.entry.ts, position: line.at };
+                let data = data.unwrap_or_else(run::entry::Value::null);
+                emits.push(Emit { at, data: values::fetch(&*self.parts.keep, run, &data).await?.json });
+            }
+        }
+        Ok((emits, reader.position()))
     }
 
     /// The running checksum at `at`; none at the start, and in logs of the photon ecosystem.

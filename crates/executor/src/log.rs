@@ -62,6 +62,11 @@ impl Log {
         Place { at: self.written.at + self.buffer.len() as u64, chain: self.end }
     }
 
+    /// The place behind the last entry that is written.
+    pub fn written(&self) -> Place {
+        self.written
+    }
+
     /// The time now; never before an entry that is in the journal already.
     pub fn now(&mut self) -> Millis {
         self.last_ts = self.last_ts.max(self.world.now());

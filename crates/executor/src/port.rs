@@ -8,7 +8,7 @@ use std::{
 
 use run::{Body, Effect, EffectClass, Outcome, Payload, Port, Stop, entry::Value, program::ProgramError};
 
-use crate::{Host, blocking, control::Control, log::Log, state::State, values};
+use crate::{EmittedAt, Host, blocking, control::Control, log::Log, state::State, values};
 
 /// What a replayed turn finds in the journal.
 #[derive(Default)]
@@ -32,8 +32,8 @@ pub(crate) struct Asked {
     pub fresh: Vec<u64>,
     /// Effects that were withdrawn.
     pub aborted: Vec<u64>,
-    /// What is to be shown.
-    pub show: Vec<Effect>,
+    /// What is to be shown, and where it stands in the journal.
+    pub show: Vec<(u64, Effect)>,
     /// Whether what was asked for must be on disk before it is done.
     pub sync: bool,
 }
@@ -60,6 +60,8 @@ pub(crate) struct TurnPort<'a> {
     pub control: &'a Control,
     pub limits: &'a run::limits::Limits,
     pub beyond: Beyond,
+    /// When the run began.
+    pub begun: run::time::Millis,
     /// The CPU time of this thread when the turn began.
     pub began: Duration,
     pub checked: Instant,
@@ -171,8 +173,8 @@ impl TurnPort<'_> {
             let synced = log.sync();
             self.store(synced)?;
         }
-        for effect in std::mem::take(&mut self.asked.show) {
-            self.host.show(self.run, &effect);
+        for (position, effect) in std::mem::take(&mut self.asked.show) {
+            self.host.emitted(self.run, EmittedAt { begun: self.begun, position }, &effect);
         }
         self.shown = Instant::now();
         Ok(())
@@ -243,6 +245,12 @@ impl Port for TurnPort<'_> {
             (None, None) => false,
         };
         self.state.next += 1;
+        let position = self.log.as_deref().map_or(0, |log| log.end().at);
+        if let (true, Effect::Emit { .. }, Some(log)) = (live, &effect, self.log.as_deref()) {
+            let what = || "cannot write down that there is something to publish".into();
+            let noted = self.host.emitting(self.run, log.written().at, &effect);
+            self.store(noted.map_err(|source| store::StoreError::Io { what: what(), source }))?;
+        }
         if let (true, Some(entry), Some(log)) = (live, entry, self.log.as_deref_mut()) {
             let before = log.end();
             let pushed = log.push(entry);
@@ -261,7 +269,7 @@ impl Port for TurnPort<'_> {
                     return self.stop("limit", format!("the run has printed more than the limit of {most} bytes"));
                 }
                 if live {
-                    self.asked.show.push(effect);
+                    self.asked.show.push((position, effect));
                 }
             }
             Effect::Abort { n: withdrawn } => {

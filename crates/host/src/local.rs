@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use executor::{CallContext, ExecError, Finished, Host};
+use executor::{CallContext, EmittedAt, ExecError, Finished, Host};
 use run::{Ask, Effect, EffectClass, Outcome, Payload, RunId};
 
 use crate::fetch::{Fetch, Resolve, SystemResolver};
@@ -202,12 +202,21 @@ impl Host for LocalHost {
         self.screen.ask(&context, &ask).await
     }
 
+    fn emitting(&self, run: &RunId, from: u64, emit: &Effect) -> std::io::Result<()> {
+        self.screen.emitting(run, from, emit)
+    }
+
+    fn emitted(&self, run: &RunId, at: EmittedAt, emit: &Effect) {
+        self.screen.emitted(run, at, emit);
+    }
+
     fn show(&self, run: &RunId, emit: &Effect) {
         self.screen.show(run, emit);
     }
 
     fn left(&self, run: &RunId, how: &Result<Finished, ExecError>) {
         self.states.left(run);
+        self.screen.left(run);
         self.others.iter().for_each(|(_, operations)| operations.left(run, how));
     }
 }

@@ -1,7 +1,7 @@
 //! The person in front of a run, if there is one.
 
 use async_trait::async_trait;
-use executor::CallContext;
+use executor::{CallContext, EmittedAt};
 use run::{Ask, Effect, Outcome, RunId};
 
 use crate::permissions::Access;
@@ -12,6 +12,23 @@ pub trait Screen: Send + Sync + 'static {
     /// Shows an emit.
     fn show(&self, run: &RunId, effect: &Effect) {
         let _ = (run, effect);
+    }
+
+    /// An emit is about to be recorded; see [`executor::Host::emitting`].
+    fn emitting(&self, run: &RunId, from: u64, effect: &Effect) -> std::io::Result<()> {
+        let _ = (run, from, effect);
+        Ok(())
+    }
+
+    /// An emit is durable; see [`executor::Host::emitted`].
+    fn emitted(&self, run: &RunId, at: EmittedAt, effect: &Effect) {
+        let _ = at;
+        self.show(run, effect);
+    }
+
+    /// This process does not drive the run any more.
+    fn left(&self, run: &RunId) {
+        let _ = run;
     }
 
     /// Asks a question of a program; the answer must have passed [`crate::answers::check`]. `None` if nobody is

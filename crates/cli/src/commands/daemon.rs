@@ -70,6 +70,8 @@ const GOING: Duration = Duration::from_secs(5);
 /// How long runs may take to be left.
 const LEAVE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
+/// Runs and troubles that are shown of each kind; `--json` has more.
+const SHOWN: usize = 10;
 /// The log of a detached daemon is put aside when it is longer, in bytes.
 const LOG: u64 = 4 << 20;
 
@@ -95,11 +97,12 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
 async fn serve(session: &Session, place: Place, detached: bool) -> Result<u8, Error> {
     let lock = place.lock()?;
     crate::world::more_files();
+    let folder = place.folder().to_owned();
     if detached {
         // The terminal that it was started from may go.
         let _ = rustix::process::setsid();
     }
-    let events = Events::of_daemon();
+    let events = Events::of_daemon(session.events_of());
     let work = session.work_with("daemon", Arc::new(host::NoScreen), &events)?;
     let setup = Setup {
         home: session.home.clone(),
@@ -127,11 +130,16 @@ async fn serve(session: &Session, place: Place, detached: bool) -> Result<u8, Er
         () = interrupted => {}
         () = daemon.asked_to_stop() => {}
     }
+    let removed = !daemon.is_in_place();
     tracing::info!("the daemon ends: its runs are left, resumable");
     if !daemon.end(LEAVE).await {
         tracing::warn!("some runs did not leave within {} s; they are left at once, and resumable", LEAVE.as_secs());
     }
     tracing::info!("the daemon has ended");
+    if removed {
+        let what = format!("the daemon has ended: its folder {} was removed", folder.display());
+        return Err(Error::usage(what, "begin again with: quicksave daemon start"));
+    }
     Ok(exit::COMPLETED)
 }
 
@@ -274,8 +282,20 @@ fn show(status: &Value) {
     if let Some(memory) = status["memory"].as_u64() {
         output::line(format!("{} MiB of memory", memory >> 20));
     }
+    let named = |list: &str, time: &str, word: &str| {
+        for one in runs[list].as_array().into_iter().flatten().take(SHOWN) {
+            output::line(format!("{word} {}: {}", text(&one[time]), text(&one["runId"])));
+        }
+    };
+    named("drives", "since", "driven since");
+    named("sleeps", "until", "sleeps until");
     for (run, why) in runs["leftAlone"].as_object().into_iter().flatten() {
         output::line(format!("left alone: {} {}", quote(run), text(why)));
+    }
+    let troubles = runs["troubles"].as_array().map_or(&[][..], Vec::as_slice);
+    for trouble in &troubles[troubles.len().saturating_sub(SHOWN)..] {
+        let run = trouble["runId"].as_str().map_or_else(String::new, |run| format!(" {}", quote(run)));
+        output::line(format!("trouble at {}:{run} {}", text(&trouble["at"]), text(&trouble["message"])));
     }
 }
 

@@ -3,8 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use daemon::{
+    Policy, Scope, Supervision,
+    broker::Place,
     mcp::{Http, HttpError, Offered, Screens, Shared, serve_stdio},
-    resume_interrupted,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,7 +19,7 @@ use crate::{
 /// Serve photons and code mode as tools to an MCP client
 ///
 /// The client is on standard input and output, or with --http there may be several. Runs that were interrupted when an
-/// earlier server was killed go on at once. A client that goes away leaves its runs to finish or to wait.
+/// earlier server was killed go on at once, and those that sleep when their time has come. A client that goes away leaves its runs to finish or to wait.
 #[derive(clap::Args)]
 pub struct Args {
     /// Listen here for clients over HTTP; a port alone is one of this machine, 0 is any
@@ -31,6 +32,9 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = units::duration, default_value = "60s")]
     linger: Duration,
 }
+
+/// How runs that this command begins are noted.
+const NAME: &str = "mcp";
 
 /// Where the token may be instead of a file.
 const TOKEN: &str = "QUICKSAVE_MCP_TOKEN";
@@ -55,7 +59,7 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         None => None,
     };
     let screens = Arc::new(Screens::default());
-    let work = session.work("mcp", screens.clone())?;
+    let work = session.work(NAME, screens.clone())?;
     let folder = std::env::current_dir().map_err(|e| Error::io("cannot find the current folder", e))?;
     let photons = Offered::new(work.calls.catalog().clone());
     let shared = Arc::new(Shared {
@@ -68,15 +72,10 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     });
     tokio::spawn(photons.keep_looking());
     let events = session.events.clone();
-    tokio::spawn(async move { events.keep_settling().await });
-    let supervisor = work.calls.supervisor().clone();
-    tokio::spawn(async move {
-        match resume_interrupted(&supervisor, Some("mcp")).await {
-            Ok(runs) if runs.is_empty() => {}
-            Ok(runs) => tracing::info!("{} interrupted runs go on", runs.len()),
-            Err(error) => tracing::warn!("interrupted runs were not looked for: {error}"),
-        }
-    });
+    tokio::spawn(async move { events.keep_settling(NAME).await });
+    let scope = Scope::BegunBy(NAME.into(), Place::new(&session.home));
+    let supervision = Supervision::new(work.calls.supervisor().clone(), scope, Policy::default());
+    tokio::spawn(async move { supervision.work().await });
     let stop = stops()?;
     match http {
         Some(http) => {

@@ -206,3 +206,97 @@ fn events_are_kept_over_the_daemons_death() {
     home.run(&["daemon", "stop"]).expect(0);
     assert_eq!(lines(&home.run(&["--json", "events", "greeting"]).expect(0).out).len(), 2);
 }
+
+#[test]
+fn what_a_command_leaves_is_taken_up() {
+    let home = Home::new();
+    home.write("counter.ts", COUNTER);
+    let daemon = Daemon::start(&home, &["--park-after", "1s"]);
+    // Killed while the daemon works.
+    let killed = home.spawn(&["run", "counter.ts", "-p", "n=6", "-p", "pause=50", "--id", "l1"]);
+    home.wait_for("l1", "cp_1");
+    signal(&killed, Signal::KILL);
+    finish(killed);
+    // Left to sleep.
+    let args = ["run", "counter.ts", "-p", "n=1", "-p", "pause=4000", "--park-after", "1s", "--id", "l2"];
+    home.run(&args).expect(4);
+    // Interrupted by a person, who has a reason.
+    let stopped = home.spawn(&["run", "counter.ts", "-p", "n=200", "-p", "pause=50", "--id", "l3"]);
+    home.wait_for("l3", "cp_1");
+    signal(&stopped, Signal::INT);
+    finish(stopped).expect(130);
+    until("the word on sleepers", || daemon.status()["runs"]["sleeps"][0]["runId"] == "l2");
+    wait_until(&home, "l1", "completed");
+    wait_until(&home, "l2", "completed");
+    assert_eq!(home.json(&["show", "l1"])["effects"]["checkpoint"], 6);
+    let runs = daemon.status()["runs"].clone();
+    assert!(runs["leftAlone"]["l3"].as_str().is_some_and(|why| why.contains("by a person")), "{runs}");
+    assert_eq!(home.status("l3"), "running");
+    home.run(&["resume", "l3"]).expect(0);
+    until("the run to be driven", || daemon.status()["runs"]["drives"][0]["runId"] == "l3");
+    home.run(&["cancel", "l3"]).expect(0);
+}
+
+#[test]
+fn a_caller_goes_on_when_what_it_called_was_ended_elsewhere() {
+    let asks = "export default class Asks extends Photon {
+        async *run() { const name = yield { ask: 'text', message: 'Who?' }; return `it is ${name}`; }
+    }";
+    let calls = "export default class Calls extends Photon { async run() { return this.call('asks.run', {}); } }";
+    let home = Home::with_photons(&[("asks", asks), ("calls", calls)]);
+    home.run(&["run", "calls", "--id", "c1"]).expect(4);
+    let called = home.json(&["show", "c1"])["waitingFor"][0]["runId"].as_str().expect("a run").to_owned();
+    let _daemon = Daemon::start(&home, &[]);
+    // With permissions of its own the command drives the run itself.
+    home.run(&["answer", &called, "Ada", "--allow-env=HOME"]).expect(0);
+    wait_until(&home, "c1", "completed");
+    assert_eq!(home.json(&["show", "c1"])["result"], "it is Ada");
+}
+
+/// A daemon in the foreground, below a shell that sets limits.
+fn limited(home: &Home, limits: &str) -> std::process::Child {
+    let mut command = std::process::Command::new("sh");
+    let line = format!("{limits}; exec \"$0\" daemon");
+    command.args(["-c", &line, env!("CARGO_BIN_EXE_quicksave")]).current_dir(home.work());
+    command.env("QUICKSAVE_HOME", home.home()).env("HOME", home.work());
+    let log = std::fs::File::create(home.work().join("log")).expect("made");
+    let child = command.stdin(std::process::Stdio::null()).stdout(log.try_clone().expect("cloned")).stderr(log).spawn();
+    until("the daemon", || home.run(&["daemon", "status"]).code == 0);
+    child.expect("started")
+}
+
+#[test]
+fn a_full_disk_refuses_events_and_ends_nothing() {
+    let home = Home::new();
+    // Files of at most 64 blocks of 512 bytes.
+    let mut daemon = limited(&home, "ulimit -f 64");
+    let long = format!("{:?}", "x".repeat(5_000));
+    let mut refused = None;
+    for _ in 0..20 {
+        let sent = home.run(&["emit", "big", &long]);
+        if sent.code != 0 {
+            refused = Some(sent.err);
+            break;
+        }
+    }
+    assert!(refused.as_ref().is_some_and(|why| why.contains("could not be kept")), "{refused:?}");
+    // What was taken is whole, and a shorter one still fits.
+    home.run(&["emit", "small", "1"]).expect(0);
+    let kept = home.run(&["--json", "events"]).expect(0).out;
+    let last: Value = serde_json::from_str(kept.lines().last().expect("events")).expect("JSON");
+    assert_eq!((&last["type"], last["seq"].as_u64()), (&json!("small"), Some(kept.lines().count() as u64)));
+    home.run(&["daemon", "stop"]).expect(0);
+    assert!(daemon.wait().expect("ended").success());
+}
+
+#[test]
+fn a_daemon_whose_home_is_removed_ends() {
+    let home = Home::new();
+    let mut daemon = limited(&home, "true");
+    std::fs::remove_dir_all(home.home()).expect("removed");
+    assert_eq!(daemon.wait().expect("ended").code(), Some(2));
+    let log = std::fs::read_to_string(home.work().join("log")).expect("a log");
+    assert!(log.contains("was removed"), "{log}");
+    home.run(&["daemon", "start"]).expect(0);
+    home.run(&["daemon", "stop"]).expect(0);
+}

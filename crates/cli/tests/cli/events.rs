@@ -49,18 +49,18 @@ fn with_a_daemon_they_reach_other_processes() {
     until("the listener", || home.home().join("daemon/listeners.json").exists());
     let ran = home.run(&["run", "notification.photon.ts", "--params", ITEMS]).expect(0);
     assert!(!ran.out.contains("Data processing"), "{ran:?}");
-    until("the delivery", || home.journal("ev1-1-listener").exists());
-    wait_until(&home, "ev1-1-listener", "completed");
-    let log = home.run(&["log", "ev1-1-listener"]).expect(0).out;
+    until("the delivery", || runs_of(&home, "listener").len() == 1);
+    let delivery = &runs_of(&home, "listener")[0];
+    wait_until(&home, delivery, "completed");
+    let log = home.run(&["log", delivery]).expect(0).out;
     assert!(log.contains("Data processing complete: 3 items"), "{log}");
     // The daemon dies, and what is published meanwhile stays where it is; then it goes on behind what it knows.
     daemon.kill();
     assert!(home.run(&["run", "notification.photon.ts", "--params", ITEMS]).expect(0).out.contains("3 items"));
     home.run(&["daemon", "start", "--photons", "."]).expect(0);
     home.run(&["run", "notification.photon.ts"]).expect(0);
-    until("the delivery", || home.journal("ev1-2-listener").exists());
-    wait_until(&home, "ev1-2-listener", "completed");
-    assert_eq!(runs_of(&home, "listener").len(), 3);
+    until("the delivery", || runs_of(&home, "listener").len() == 3);
+    wait_until(&home, &runs_of(&home, "listener")[2], "completed");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod daemon;
 mod dagonizer;
 mod dags;
 mod damage;
+mod delivery;
 mod docs;
 mod driving;
 mod errors;

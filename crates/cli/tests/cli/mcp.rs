@@ -129,6 +129,18 @@ fn a_killed_server_goes_on_with_its_runs() {
 }
 
 #[test]
+fn a_server_wakes_what_sleeps_in_it() {
+    let home = Home::new();
+    let mut session = Session::begin(&home, &["--park-after", "1s"]);
+    let code = "await new Promise((done) => setTimeout(done, 3500)); return 'awake'";
+    session.call("code_run", json!({ "code": code }));
+    let run = only_run(&home);
+    assert_eq!(home.status(&run), "waiting");
+    until("the end", || home.json(&["show", &run])["result"] == "awake");
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
 fn a_server_that_is_stopped_leaves_runs_that_go_on() {
     let home = Home::new();
     let mut session = Session::begin(&home, &["--linger", "0s"]);

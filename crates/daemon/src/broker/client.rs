@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::Place;
@@ -42,7 +42,7 @@ impl ClientError {
 
 /// An open connection, on which both sides have said who they are.
 pub struct Connection {
-    stream: UnixStream,
+    stream: Arc<UnixStream>,
     input: Vec<u8>,
     read: usize,
     next: u64,
@@ -69,7 +69,7 @@ impl Connection {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "its socket is another user's").into());
         }
         let (input, unasked) = (Vec::new(), VecDeque::new());
-        let mut this = Self { stream, input, read: 0, next: 1, unasked, hello: Value::Null };
+        let mut this = Self { stream: Arc::new(stream), input, read: 0, next: 1, unasked, hello: Value::Null };
         let hello = this.request(json!({ "t": "hello", "v": VERSION, "client": who }));
         let slow = |_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer");
         this.hello = tokio::time::timeout(HELLO, hello).await.map_err(slow)??;
@@ -101,8 +101,21 @@ impl Connection {
     }
 
     /// Sends bytes: whole lines.
-    pub async fn send(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.stream.write_all(lines).await
+    pub async fn send(&mut self, mut lines: &[u8]) -> io::Result<()> {
+        while !lines.is_empty() {
+            self.stream.writable().await?;
+            match self.stream.try_write(lines) {
+                Ok(sent) => lines = &lines[sent..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is written to it goes to the daemon: whole lines, when nobody is in `send`.
+    pub(super) fn wire(&self) -> Arc<UnixStream> {
+        self.stream.clone()
     }
 
     /// A line that came while an answer was waited for.
@@ -139,8 +152,11 @@ impl Connection {
                 return Err(io::Error::other("it sends a line without end"));
             }
             self.input.reserve(64 << 10);
-            if self.stream.read_buf(&mut self.input).await? == 0 {
-                return Err(closed());
+            match self.stream.try_read_buf(&mut self.input) {
+                Ok(0) => return Err(closed()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.readable().await?,
+                Err(error) => return Err(error),
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+use executor::EmittedAt;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
@@ -175,8 +176,8 @@ impl Client<'_> {
                 protocol::read(line)
             };
             match request {
-                Ok(Request::Publish { kind, data, from, hops }) if self.name.is_some() => {
-                    batch.events.push((kind, data, from, hops));
+                Ok(Request::Publish { kind, data, from, hops, at }) if self.name.is_some() => {
+                    batch.events.push((kind, data, from, hops, at));
                     batch.id = id.or(batch.id);
                 }
                 Ok(request) => {
@@ -202,7 +203,7 @@ impl Client<'_> {
         }
         let new: Vec<NewEvent<'_>> = events
             .iter()
-            .map(|(kind, data, from, hops)| NewEvent { kind, data, from: from.as_deref(), hops: *hops })
+            .map(|(kind, data, from, hops, at)| NewEvent { kind, data, from: from.as_deref(), hops: *hops, at: *at })
             .collect();
         match (self.shared.log.append(&new), id) {
             (Ok(seq), Some(id)) => {
@@ -213,6 +214,8 @@ impl Client<'_> {
             (Err(error), id) => {
                 tracing::error!(%error, "events could not be kept");
                 self.refuse(id, "log", &format!("the events could not be kept: {error}"));
+                // What follows must not be kept before these: they are published again over another connection.
+                self.closing = true;
             }
         }
     }
@@ -342,7 +345,7 @@ impl Client<'_> {
 
 #[derive(Default)]
 struct Batch<'a> {
-    events: Vec<(String, &'a str, Option<String>, u32)>,
+    events: Vec<(String, &'a str, Option<String>, u32, Option<EmittedAt>)>,
     /// The number of the last one that has one.
     id: Option<u64>,
 }

@@ -4,7 +4,7 @@
 //! half of what the log may hold it becomes the older one. A number is never given twice, even if a power cut takes
 //! events away: numbers are reserved in blocks, on disk, and after a restart of the machine the next block is begun.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
+use executor::EmittedAt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::sources::{SOURCES, Sources};
 use super::{Filter, MAX_LINE, held, protocol};
 
 /// How much the log keeps.
@@ -45,6 +47,8 @@ pub struct NewEvent<'a> {
     pub from: Option<&'a str>,
     /// How many listeners it took to cause it: bounds events that cause each other.
     pub hops: u32,
+    /// Which of the events of `from` it is, if that is known: published again, it is not added again.
+    pub at: Option<EmittedAt>,
 }
 
 /// An event of the log.
@@ -72,6 +76,7 @@ pub struct Read {
 /// The log. Shared by all who publish and read.
 pub struct EventLog {
     inner: Mutex<Inner>,
+    syncing: Mutex<()>,
     last: watch::Sender<u64>,
 }
 
@@ -80,6 +85,7 @@ struct Inner {
     limits: LogLimits,
     older: Option<Segment>,
     newer: Segment,
+    sources: Sources,
     ring: VecDeque<Event>,
     ring_bytes: usize,
     next: u64,
@@ -123,12 +129,25 @@ struct Head {
     kind: String,
 }
 
+/// Where an event of the log comes from.
+#[derive(Deserialize)]
+struct Source {
+    seq: u64,
+    #[serde(default)]
+    from: Option<String>,
+    #[serde(default)]
+    begun: u64,
+    #[serde(default)]
+    at: Option<u64>,
+}
+
 impl EventLog {
     /// Opens the log in `folder`, or begins it. A line that was being written when its writer was killed is cut off.
     pub fn open(folder: &Path, limits: LogLimits) -> io::Result<Self> {
         let removed = !folder.join(NEWER).exists();
-        let older = Segment::open(&folder.join(OLDER), false)?.filter(|older| older.count > 0);
-        let newer = Segment::open(&folder.join(NEWER), true)?.ok_or(io::ErrorKind::NotFound)?;
+        let mut sources = Sources::new(SOURCES);
+        let older = Segment::open(&folder.join(OLDER), false, &mut sources)?.filter(|older| older.count > 0);
+        let newer = Segment::open(&folder.join(NEWER), true, &mut sources)?.ok_or(io::ErrorKind::NotFound)?;
         let behind = [older.as_ref(), Some(&newer)].into_iter().flatten().filter_map(Segment::last).max().unwrap_or(0);
         let numbers = std::fs::read(folder.join(NUMBERS)).ok().and_then(|b| serde_json::from_slice::<Numbers>(&b).ok());
         let next = match &numbers {
@@ -140,6 +159,7 @@ impl EventLog {
             limits,
             older,
             newer,
+            sources,
             ring: VecDeque::new(),
             ring_bytes: 0,
             next,
@@ -147,18 +167,21 @@ impl EventLog {
             dirty: false,
         };
         inner.reserve()?;
-        Ok(Self { last: watch::Sender::new(next - 1), inner: Mutex::new(inner) })
+        Ok(Self { last: watch::Sender::new(next - 1), inner: Mutex::new(inner), syncing: Mutex::default() })
     }
 
-    /// Adds events and gives the number of the last. Either all are added or none; they are with the operating
-    /// system then, so that they survive this process.
+    /// Adds those of the events that are not there yet, and gives the last number there is. Either all are added or
+    /// none; they are with the operating system then, so that they survive this process.
     pub fn append(&self, events: &[NewEvent<'_>]) -> io::Result<u64> {
         let mut inner = held(&self.inner);
-        if !events.is_empty() {
-            inner.append(events)?;
-            // Under the lock, so that the number never goes back.
-            self.last.send_replace(inner.next - 1);
-        }
+        let added = match inner.new_among(events) {
+            Some(new) if new.is_empty() => return Ok(inner.next - 1),
+            Some(new) => inner.append(&new),
+            None => inner.append(events),
+        };
+        added?;
+        // Under the lock, so that the number never goes back.
+        self.last.send_replace(inner.next - 1);
         Ok(inner.next - 1)
     }
 
@@ -203,6 +226,8 @@ impl EventLog {
 
     /// Puts on disk what is with the operating system.
     pub fn sync(&self) -> io::Result<()> {
+        // One after the other: who finds nothing to do may rely on it.
+        let _alone = held(&self.syncing);
         let file = {
             let mut inner = held(&self.inner);
             if !std::mem::take(&mut inner.dirty) {
@@ -210,7 +235,7 @@ impl EventLog {
             }
             inner.newer.file.clone()
         };
-        file.sync_data()
+        file.sync_data().inspect_err(|_| held(&self.inner).dirty = true)
     }
 
     /// Events that are kept, their bytes, and the number of the oldest.
@@ -239,6 +264,19 @@ impl Inner {
         Ok(())
     }
 
+    /// The events that are not there yet; `None` if that is all of them.
+    fn new_among<'a>(&self, events: &[NewEvent<'a>]) -> Option<Vec<NewEvent<'a>>> {
+        let mut among: HashMap<&str, EmittedAt> = HashMap::new();
+        let new = |event: &&NewEvent<'a>| {
+            let (Some(from), Some(at)) = (event.from, event.at) else { return true };
+            let before = among.insert(from, at);
+            let again = before.is_some_and(|last| last.begun == at.begun && at.position <= last.position);
+            !again && !self.sources.has(from, at)
+        };
+        let new: Vec<NewEvent<'a>> = events.iter().filter(new).copied().collect();
+        (new.len() < events.len() || events.is_empty()).then_some(new)
+    }
+
     fn append(&mut self, events: &[NewEvent<'_>]) -> io::Result<()> {
         if self.next + events.len() as u64 >= self.reserved {
             self.reserve()?;
@@ -265,6 +303,9 @@ impl Inner {
             let line = rest.split_to(end - begin);
             begin = end;
             self.newer.add(self.next, line.len() as u64);
+            if let (Some(from), Some(at)) = (event.from, event.at) {
+                self.sources.add(from, at, self.next);
+            }
             self.ring_bytes += line.len();
             let kind = match self.ring.back() {
                 Some(last) if *last.kind == *event.kind => last.kind.clone(),
@@ -284,7 +325,7 @@ impl Inner {
     fn rotate(&mut self) -> io::Result<()> {
         self.newer.file.sync_data()?;
         std::fs::rename(self.folder.join(NEWER), self.folder.join(OLDER))?;
-        let fresh = Segment::open(&self.folder.join(NEWER), true)?.ok_or(io::ErrorKind::NotFound)?;
+        let fresh = Segment::open(&self.folder.join(NEWER), true, &mut self.sources)?.ok_or(io::ErrorKind::NotFound)?;
         File::open(&self.folder)?.sync_all()?;
         self.older = Some(std::mem::replace(&mut self.newer, fresh));
         // What is not on disk any more is not in memory either, so that there is one oldest event.
@@ -315,7 +356,8 @@ impl Inner {
 }
 
 impl Segment {
-    fn open(path: &Path, make: bool) -> io::Result<Option<Self>> {
+    /// Reads a file, and notes in `sources` where its events come from.
+    fn open(path: &Path, make: bool, sources: &mut Sources) -> io::Result<Option<Self>> {
         let file = match OpenOptions::new().read(true).append(true).create(make).mode(0o600).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
@@ -337,6 +379,11 @@ impl Segment {
                     segment.len += skipped;
                     segment.add(head.seq, line.len() as u64);
                     skipped = 0;
+                    if let Ok(Source { seq, from: Some(from), begun, at: Some(position) }) =
+                        serde_json::from_slice(&line)
+                    {
+                        sources.add(&from, EmittedAt { begun, position }, seq);
+                    }
                 }
                 _ => skipped += line.len() as u64,
             }

@@ -5,7 +5,7 @@ fn small() -> LogLimits {
 }
 
 fn add(log: &EventLog, kind: &str, n: u64) -> u64 {
-    log.append(&[NewEvent { kind, data: &n.to_string(), from: None, hops: 0 }]).expect("added")
+    log.append(&[NewEvent { kind, data: &n.to_string(), from: None, hops: 0, at: None }]).expect("added")
 }
 
 /// Everything behind `cursor`, in as many reads as it takes; and whether something was lost.
@@ -103,4 +103,26 @@ fn a_line_that_is_no_event_hides_no_other() {
     std::fs::write(&path, format!("{one}\ngarbage\n{two}")).expect("written");
     let log = EventLog::open(folder.path(), LogLimits::default()).expect("opened");
     assert_eq!(all(&log, 0, &Filter::default()), (vec![1, 2], false));
+}
+
+#[test]
+fn what_is_published_again_is_not_another_event() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |from: &'static str, begun, position| NewEvent {
+        kind: "x",
+        data: "1",
+        from: Some(from),
+        hops: 0,
+        at: Some(EmittedAt { begun, position }),
+    };
+    let log = EventLog::open(folder.path(), LogLimits::default()).expect("opened");
+    assert_eq!(log.append(&[of("a", 1, 10), of("b", 1, 10), of("a", 1, 20), of("a", 1, 20)]).expect("added"), 3);
+    // The connection broke before they were acknowledged.
+    assert_eq!(log.append(&[of("a", 1, 10), of("a", 1, 20), of("a", 1, 30), of("b", 1, 10)]).expect("added"), 4);
+    drop(log);
+    // So did the daemon.
+    let log = EventLog::open(folder.path(), LogLimits::default()).expect("opened");
+    assert_eq!(log.append(&[of("a", 1, 30), of("b", 1, 10)]).expect("known"), 4);
+    assert_eq!(log.append(&[of("a", 2, 10), of("b", 1, 11)]).expect("added"), 6);
+    assert_eq!(all(&log, 0, &Filter::default()).0, (1..=6).collect::<Vec<u64>>());
 }

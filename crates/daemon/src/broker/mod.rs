@@ -14,6 +14,7 @@ mod place;
 mod protocol;
 mod publisher;
 mod server;
+mod sources;
 mod subscriber;
 
 pub use client::{ClientError, Connection};

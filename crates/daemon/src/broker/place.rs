@@ -40,7 +40,15 @@ pub enum PlaceError {
 /// Held while a daemon runs; released by the system when its process ends in whatever way.
 #[derive(Debug)]
 pub struct DaemonLock {
-    _file: File,
+    file: File,
+}
+
+impl DaemonLock {
+    /// Whether the place still is what was locked: somebody may have removed the folder.
+    pub(super) fn is_in_place(&self, place: &Place) -> bool {
+        let (Ok(ours), Ok(now)) = (self.file.metadata(), std::fs::metadata(place.file("lock"))) else { return false };
+        (ours.dev(), ours.ino()) == (now.dev(), now.ino())
+    }
 }
 
 impl Place {
@@ -96,7 +104,7 @@ impl Place {
             }
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(bad)?;
-        Ok(DaemonLock { _file: file })
+        Ok(DaemonLock { file })
     }
 
     /// The process that runs the daemon; `None` if none does.

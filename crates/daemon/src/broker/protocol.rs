@@ -1,7 +1,9 @@
 //! The lines that go over the socket: one JSON object each. `docs/daemon.md` has examples of all of them.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
+use executor::EmittedAt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -13,13 +15,17 @@ pub const VERSION: u32 = 1;
 /// The longest line, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// The longest name of who publishes, in bytes.
+const MAX_FROM: usize = 200;
+
 /// How deep the data of an event may be nested: what reads it later has a limit too.
 const MAX_DEPTH: usize = 100;
 
 /// A line of a client, before its kind is known. What is not known is skipped, so that newer clients can say more.
 #[derive(Deserialize)]
 struct Line<'a> {
-    t: String,
+    #[serde(borrow)]
+    t: Cow<'a, str>,
     #[serde(default)]
     id: Option<u64>,
     #[serde(default)]
@@ -36,6 +42,10 @@ struct Line<'a> {
     from: Option<String>,
     #[serde(default)]
     hops: Option<u32>,
+    #[serde(default)]
+    begun: u64,
+    #[serde(default)]
+    at: Option<u64>,
     #[serde(default)]
     after: Option<u64>,
     #[serde(default)]
@@ -56,7 +66,7 @@ struct Line<'a> {
 #[derive(Debug)]
 pub(super) enum Request<'a> {
     Hello { v: u32, client: String },
-    Publish { kind: String, data: &'a str, from: Option<String>, hops: u32 },
+    Publish { kind: String, data: &'a str, from: Option<String>, hops: u32, at: Option<EmittedAt> },
     Subscribe { types: Vec<String>, after: Option<u64> },
     Unsubscribe,
     Lock { name: String, wait: Option<u64>, lease: Option<u64> },
@@ -79,7 +89,7 @@ pub(super) fn read(line: &[u8]) -> (Option<u64>, Result<Request<'_>, String>) {
 }
 
 fn request(line: Line<'_>) -> Result<Request<'_>, String> {
-    let t = line.t;
+    let t = &*line.t;
     let missing = |field: &str| format!("{t}: {field} is missing");
     let name = |name: Option<String>| {
         let name = name.ok_or_else(|| missing("name"))?;
@@ -87,7 +97,7 @@ fn request(line: Line<'_>) -> Result<Request<'_>, String> {
         good.then_some(name).ok_or_else(|| format!("{t}: a name has 1 to 256 bytes"))
     };
     let data = line.data.map_or("null", RawValue::get);
-    Ok(match t.as_str() {
+    Ok(match t {
         "hello" => {
             let client = line.client.unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
             Request::Hello { v: line.v.ok_or_else(|| missing("v"))?, client }
@@ -98,8 +108,15 @@ fn request(line: Line<'_>) -> Result<Request<'_>, String> {
             if too_deep(data) {
                 return Err(format!("publish: data is nested deeper than {MAX_DEPTH} levels"));
             }
-            let from = line.from.map(|from| from.chars().take(200).collect());
-            Request::Publish { kind, data, from, hops: line.hops.unwrap_or(0) }
+            let from: Option<String> = line.from;
+            if from.as_ref().is_some_and(|from| from.len() > MAX_FROM) {
+                return Err(format!("publish: from has at most {MAX_FROM} bytes"));
+            }
+            if line.at.is_some() && from.is_none() {
+                return Err(format!("publish: at counts the events of one source: {}", missing("from")));
+            }
+            let at = line.at.map(|position| EmittedAt { begun: line.begun, position });
+            Request::Publish { kind, data, from, hops: line.hops.unwrap_or(0), at }
         }
         "subscribe" => Request::Subscribe { types: line.types.unwrap_or_default(), after: line.after },
         "unsubscribe" => Request::Unsubscribe,
@@ -143,6 +160,9 @@ pub(super) fn event(out: &mut String, seq: u64, ts: u64, event: &super::NewEvent
     if let Some(from) = event.from {
         out.push_str(",\"from\":");
         text(out, from);
+    }
+    if let Some(EmittedAt { begun, position }) = event.at {
+        let _ = write!(out, ",\"begun\":{begun},\"at\":{position}");
     }
     if event.hops > 0 {
         let _ = write!(out, ",\"hops\":{}", event.hops);
@@ -189,6 +209,7 @@ mod tests {
             ("{\"t\":\"hello\"}", "v is missing"),
             ("{\"t\":\"publish\"}", "type is missing"),
             ("{\"t\":\"publish\",\"type\":\"\"}", "1 to 256 bytes"),
+            ("{\"t\":\"publish\",\"type\":\"a\",\"at\":1}", "from is missing"),
             ("{\"t\":\"lock\",\"name\":\"\"}", "1 to 256 bytes"),
             ("{\"t\":\"unlock\",\"name\":\"a\"}", "token is missing"),
             ("{\"t\":\"subscribe\",\"after\":-1}", "not a request"),
@@ -203,15 +224,15 @@ mod tests {
 
     #[test]
     fn an_event_is_kept_as_it_was_published() {
-        let line = br#"{"t":"publish","id":7,"type":"a\"b","data":{"x":[1, 2e400,"}"]},"from":"r1","later":1}"#;
+        let line = br#"{"t":"publish","id":7,"type":"a\"b","data":{"x":[1, 2e400,"}"]},"from":"r1","at":9,"later":1}"#;
         let (id, request) = read(line);
-        let Ok(Request::Publish { kind, data, from, hops }) = request else { panic!("{request:?}") };
+        let Ok(Request::Publish { kind, data, from, hops, at }) = request else { panic!("{request:?}") };
         let mut out = String::new();
-        event(&mut out, 3, 5, &crate::broker::NewEvent { kind: &kind, data, from: from.as_deref(), hops });
+        event(&mut out, 3, 5, &crate::broker::NewEvent { kind: &kind, data, from: from.as_deref(), hops, at });
         assert_eq!(id, Some(7));
         assert_eq!(
             out,
-            "{\"t\":\"event\",\"seq\":3,\"ts\":5,\"type\":\"a\\\"b\",\"from\":\"r1\",\"data\":{\"x\":[1, 2e400,\"}\"]}}\n"
+            "{\"t\":\"event\",\"seq\":3,\"ts\":5,\"type\":\"a\\\"b\",\"from\":\"r1\",\"begun\":0,\"at\":9,\"data\":{\"x\":[1, 2e400,\"}\"]}}\n"
         );
     }
 }

@@ -1,10 +1,13 @@
-//! Publishes events without holding anybody up: what is published is queued, and sent again until it is acknowledged.
+//! Publishes events without holding anybody up: what is published is sent at once where the connection takes it, and again
+//! until it is acknowledged.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use executor::EmittedAt;
 use serde_json::{Value, json};
+use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
 use super::client::{ClientError, Connection, refused};
@@ -17,17 +20,22 @@ const MAX_BYTES: usize = 32 << 20;
 /// What is sent at one time, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// An event that the daemon did not acknowledge.
+/// How long a connection is kept over which nothing is published.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// An event to be published.
 #[derive(Clone, Debug)]
 pub struct Unsent {
     /// Its type.
     pub kind: String,
-    /// Its payload, as JSON.
+    /// Its payload, as JSON on one line.
     pub data: String,
     /// Where it comes from.
     pub from: Option<String>,
     /// How many listeners it took to cause it.
     pub hops: u32,
+    /// Which of the events of `from` it is: sent twice it is published once.
+    pub at: Option<EmittedAt>,
 }
 
 /// Publishes. Cheap to clone.
@@ -52,6 +60,11 @@ struct Queue {
     sent: usize,
     /// The number of the first.
     first: u64,
+    /// The connection, if it is open; and what it did not take of the last event that is on its way.
+    wire: Option<Arc<UnixStream>>,
+    rest: Vec<u8>,
+    /// Lines are on their way to the connection: nothing may get between them.
+    sending: bool,
     /// Why the last attempt failed.
     failure: Option<String>,
 }
@@ -66,42 +79,93 @@ impl Publisher {
         this
     }
 
-    /// Queues an event. `Err` gives it back: there is no room, or it is too long.
+    /// Publishes an event, in the order of the calls. `Err` gives it back: there is no room.
     pub fn publish(&self, event: Unsent) -> Result<(), Unsent> {
         let mut queue = held(&self.shared.queue);
         let bytes = event.kind.len() + event.data.len();
-        if bytes + 2_048 > MAX_LINE || queue.events.len() >= MAX_EVENTS || queue.bytes + bytes > MAX_BYTES {
+        if queue.events.len() >= MAX_EVENTS || queue.bytes + bytes > MAX_BYTES {
             return Err(event);
         }
         queue.bytes += bytes;
         queue.events.push_back(event);
-        drop(queue);
-        self.shared.more.notify_one();
+        // From here: no other thread need wake for it. Its acknowledgement is read by the task.
+        if !queue.send_at_once() {
+            drop(queue);
+            self.shared.more.notify_one();
+        }
         Ok(())
     }
 
-    /// Waits until everything is acknowledged. What is not within `patience` is given back, and not sent any more.
-    pub async fn flush(&self, patience: Duration) -> Vec<Unsent> {
+    /// Whether an event can be published at all: lines have a longest length.
+    pub fn fits(kind: &str, data: &str) -> bool {
+        kind.len() + data.len() + 2_048 <= MAX_LINE
+    }
+
+    /// Waits until everything is acknowledged; `false` if it is not within `patience`.
+    pub async fn flush(&self, patience: Duration) -> bool {
         let all = async {
             loop {
-                let less = self.shared.less.notified();
+                let mut less = std::pin::pin!(self.shared.less.notified());
+                // Before the look: what is acknowledged behind it is told.
+                less.as_mut().enable();
                 if held(&self.shared.queue).events.is_empty() {
                     return;
                 }
                 less.await;
             }
         };
-        let _ = tokio::time::timeout(patience, all).await;
+        tokio::time::timeout(patience, all).await.is_ok()
+    }
+
+    /// Gives up what is not acknowledged.
+    pub fn forget(&self) {
         let mut queue = held(&self.shared.queue);
         queue.first += queue.events.len() as u64;
-        queue.sent = 0;
-        queue.bytes = 0;
-        queue.events.drain(..).collect()
+        (queue.sent, queue.bytes) = (0, 0);
+        queue.events.clear();
     }
 
     /// Why the daemon could not be reached the last time.
     pub fn failure(&self) -> Option<String> {
         held(&self.shared.queue).failure.clone()
+    }
+}
+
+impl Queue {
+    /// Sends the newest event if it is the only one to be sent and the connection takes it.
+    fn send_at_once(&mut self) -> bool {
+        let Some(wire) = self.wire.as_ref().filter(|_| !self.sending && self.rest.is_empty()) else { return false };
+        if self.sent + 1 != self.events.len() {
+            return false;
+        }
+        let mut line = Vec::new();
+        self.line(self.sent, &mut line);
+        let Ok(taken) = wire.try_write(&line) else { return false };
+        self.sent += 1;
+        self.rest = line.split_off(taken);
+        self.rest.is_empty()
+    }
+
+    /// What was on its way is to be sent again.
+    fn disconnected(&mut self, ended: Result<(), ClientError>) {
+        (self.wire, self.sent, self.sending) = (None, 0, false);
+        self.rest.clear();
+        self.failure = ended.err().map(|error| error.to_string()).or(self.failure.take());
+    }
+
+    fn line(&self, at: usize, out: &mut Vec<u8>) {
+        let Some(event) = self.events.get(at) else { return };
+        let id = self.first + at as u64;
+        let mut head = json!({ "t": "publish", "id": id, "type": event.kind, "from": event.from, "hops": event.hops });
+        if let Some(EmittedAt { begun, position }) = event.at {
+            head["begun"] = begun.into();
+            head["at"] = position.into();
+        }
+        let head = head.to_string();
+        out.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
+        out.extend_from_slice(b",\"data\":");
+        out.extend_from_slice(event.data.as_bytes());
+        out.extend_from_slice(b"}\n");
     }
 }
 
@@ -115,15 +179,15 @@ async fn work(shared: std::sync::Weak<Shared>) {
             let _ = tokio::time::timeout(Duration::from_millis(500), this.more.notified()).await;
             continue;
         }
-        held(&this.queue).sent = 0;
-        match this.connected().await {
-            Ok(()) => pause = Duration::from_millis(10),
-            Err(error) => {
-                held(&this.queue).failure = Some(error.to_string());
-                drop(this);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
-            }
+        let ended = this.connected().await;
+        let failed = ended.is_err();
+        held(&this.queue).disconnected(ended);
+        drop(this);
+        if failed {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        } else {
+            pause = Duration::from_millis(10);
         }
     }
 }
@@ -132,6 +196,7 @@ impl Shared {
     /// Sends and reads acknowledgements, over one connection, until nothing was published for a while.
     async fn connected(&self) -> Result<(), ClientError> {
         let mut connection = Connection::open(&self.place, &self.who).await?;
+        held(&self.queue).wire = Some(connection.wire());
         loop {
             let (lines, open) = self.take();
             if !lines.is_empty() {
@@ -139,9 +204,15 @@ impl Shared {
                 continue;
             }
             tokio::select! {
-                line = connection.line(), if open => self.acknowledge(&line?)?,
+                line = connection.line() => self.acknowledge(&line?)?,
                 () = self.more.notified() => {}
-                () = tokio::time::sleep(Duration::from_millis(500)), if !open => return Ok(()),
+                () = tokio::time::sleep(IDLE), if !open => {
+                    let mut queue = held(&self.queue);
+                    if queue.events.is_empty() {
+                        queue.wire = None;
+                        return Ok(());
+                    }
+                }
             }
         }
     }
@@ -149,19 +220,12 @@ impl Shared {
     /// The next lines to send; and whether any is not acknowledged.
     fn take(&self) -> (Vec<u8>, bool) {
         let mut queue = held(&self.queue);
-        let mut lines = Vec::new();
-        while lines.len() < CHUNK
-            && let Some(event) = queue.events.get(queue.sent)
-        {
-            let id = queue.first + queue.sent as u64;
-            let head = json!({ "t": "publish", "id": id, "type": event.kind, "from": event.from, "hops": event.hops });
-            let head = head.to_string();
-            lines.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
-            lines.extend_from_slice(b",\"data\":");
-            lines.extend_from_slice(event.data.as_bytes());
-            lines.extend_from_slice(b"}\n");
+        let mut lines = std::mem::take(&mut queue.rest);
+        while lines.len() < CHUNK && queue.sent < queue.events.len() {
+            queue.line(queue.sent, &mut lines);
             queue.sent += 1;
         }
+        queue.sending = !lines.is_empty();
         (lines, !queue.events.is_empty())
     }
 

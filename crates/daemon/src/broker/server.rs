@@ -1,6 +1,8 @@
 //! The server: who may connect, how many, and what all connections share.
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -67,8 +69,6 @@ pub struct Broker {
     shared: Arc<Shared>,
     end: watch::Sender<bool>,
     thread: Option<std::thread::JoinHandle<()>>,
-    place: Place,
-    _lock: DaemonLock,
 }
 
 /// What all connections share.
@@ -79,6 +79,8 @@ pub(super) struct Shared {
     pub io: tokio::runtime::Handle,
     pub end: watch::Receiver<bool>,
     pub subscribers: AtomicUsize,
+    place: Place,
+    lock: DaemonLock,
     locks: Mutex<Table>,
     connections: Mutex<HashMap<u64, mpsc::Sender<Vec<u8>>>>,
     numbers: AtomicU64,
@@ -107,8 +109,8 @@ impl Broker {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| bad("cannot start the broker's runtime", e))?;
         let (end, ended) = watch::channel(false);
-        // Tokens are greater than those of an earlier daemon.
-        let first = super::now() * 1_000;
+        let first = first_token(&place.file("tokens"), super::now() * 1_000)
+            .map_err(|e| bad("cannot write down where the tokens of locks begin", e))?;
         let locks = place.folder().parent().unwrap_or(place.folder()).join("locks");
         let shared = Arc::new(Shared {
             log,
@@ -117,6 +119,8 @@ impl Broker {
             io,
             end: ended,
             subscribers: AtomicUsize::new(0),
+            place,
+            lock,
             locks: Mutex::new(Table::new(locks, first)),
             connections: Mutex::default(),
             numbers: AtomicU64::new(1),
@@ -125,7 +129,7 @@ impl Broker {
         let thread = std::thread::Builder::new().name("broker".into());
         let thread = thread.spawn(move || runtime.block_on(serve(listener, served)));
         let thread = thread.map_err(|e| bad("cannot start the broker's thread", e))?;
-        Ok(Self { shared, end, thread: Some(thread), place, _lock: lock })
+        Ok(Self { shared, end, thread: Some(thread) })
     }
 
     /// What there is now.
@@ -140,6 +144,11 @@ impl Broker {
         move || shared.upgrade().map(|shared| shared.counts()).unwrap_or_default()
     }
 
+    /// Whether the folder of its place is still the one that was locked.
+    pub fn is_in_place(&self) -> bool {
+        self.shared.lock.is_in_place(&self.shared.place)
+    }
+
     /// Says goodbye to all clients and ends; the log is on disk then.
     pub fn stop(mut self) {
         self.end();
@@ -149,7 +158,10 @@ impl Broker {
         let _ = self.end.send(true);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
-            let _ = std::fs::remove_file(self.place.socket());
+            // Where the home was removed another daemon may have its place.
+            if self.is_in_place() {
+                let _ = std::fs::remove_file(self.shared.place.socket());
+            }
             if let Err(error) = self.shared.log.sync() {
                 tracing::warn!(%error, "the log of events is not on disk");
             }
@@ -275,13 +287,33 @@ async fn tick(shared: Arc<Shared>) {
 }
 
 async fn sync(shared: Arc<Shared>) {
+    let mut gone = false;
     loop {
         tokio::time::sleep(SYNC).await;
-        let log = shared.log.clone();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || log.sync()).await {
+        let of = shared.clone();
+        let looked = tokio::task::spawn_blocking(move || (of.log.sync(), of.lock.is_in_place(&of.place))).await;
+        let Ok((synced, in_place)) = looked else { continue };
+        if let Err(error) = synced {
             tracing::warn!(%error, "the log of events is not on disk");
         }
+        // Nobody can reach it there any more, and another one may begin.
+        if !in_place && !std::mem::replace(&mut gone, true) {
+            tracing::error!("the daemon ends: its folder {} was removed", shared.place.folder().display());
+            shared.service.stop();
+        }
     }
+}
+
+/// Where tokens begin: behind all that an earlier daemon gave, even if the clock was set back meanwhile. The file at `path`
+/// says where that one began; none gives a billion.
+fn first_token(path: &Path, now: u64) -> std::io::Result<u64> {
+    let before = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let first = before.map_or(now, |before| now.max(before.saturating_add(1_000_000_000)));
+    let mut aside = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    writeln!(aside, "{first}")?;
+    aside.as_file().sync_all()?;
+    aside.persist(path).map_err(|e| e.error)?;
+    Ok(first)
 }
 
 /// Raises the number of files that this process may open, as far as it may.

@@ -40,6 +40,12 @@ pub struct Message {
     /// How many listeners it took to cause it.
     #[serde(default)]
     pub hops: u32,
+    /// When `from` began, if the event has a name (`at`).
+    #[serde(default)]
+    pub begun: Millis,
+    /// Which of the events of `from` it is.
+    #[serde(default)]
+    pub at: Option<u64>,
     /// Its payload.
     pub data: Box<RawValue>,
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::server::{Call, Shape, Taken};
 use super::{photons, results};
-use crate::{interrupted, shapes};
+use crate::{shapes, supervisor};
 
 /// The longest snippet, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -310,7 +310,7 @@ pub async fn take_up(
     answered: &[u64],
     result: &Shape<'_>,
 ) -> Result<CallToolResponse, CallToolResult> {
-    match call.take_up(run, why, retry, interrupted::time_limit(summary)).await.map_err(failed)? {
+    match call.take_up(run, why, retry, supervisor::time_limit(summary)).await.map_err(failed)? {
         Taken::Here(running, mut followed) => Ok(call.see(&running, &mut followed, answered, result).await),
         Taken::Ended(finished) => Ok(result(run, &finished, None).into()),
         Taken::Elsewhere(owner) => {

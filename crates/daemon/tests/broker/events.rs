@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use daemon::broker::{Filter, Heard, LogLimits, Publisher, Subscriber, Unsent};
+use executor::EmittedAt;
 use serde_json::json;
 
 use crate::rig::{Random, Rig, within};
 
 fn event(kind: &str, data: u64) -> Unsent {
-    Unsent { kind: kind.into(), data: data.to_string(), from: Some("test".into()), hops: 0 }
+    Unsent { kind: kind.into(), data: data.to_string(), from: Some("test".into()), hops: 0, at: None }
 }
 
 async fn next(subscriber: &mut Subscriber) -> (u64, String, String) {
@@ -42,21 +43,20 @@ async fn what_is_published_is_heard_by_those_who_want_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_publisher_waits_for_a_daemon_and_gives_back_what_it_cannot_send() {
+async fn a_publisher_waits_for_a_daemon_until_it_is_told_to_forget() {
     let mut rig = Rig::new();
     rig.end();
     let io = tokio::runtime::Handle::current();
     let publisher = Publisher::start(&rig.place(), "test", &io);
     publisher.publish(event("a", 1)).expect("queued");
-    let unsent = publisher.flush(Duration::from_millis(50)).await;
-    assert_eq!(unsent.len(), 1);
+    assert!(!publisher.flush(Duration::from_millis(50)).await);
+    publisher.forget();
     publisher.publish(event("a", 2)).expect("queued");
     rig.begin();
-    assert_eq!(publisher.flush(crate::rig::PATIENCE).await.len(), 0);
+    assert!(publisher.flush(crate::rig::PATIENCE).await);
     let mut all = Subscriber::new(&rig.place(), "all", vec![], Some(0));
     assert_eq!(next(&mut all).await, (1, "a".into(), "2".into()));
-    let long = Unsent { data: format!("{:?}", "x".repeat(2 << 20)), ..event("a", 3) };
-    assert!(publisher.publish(long).is_err());
+    assert!(Publisher::fits("a", "1") && !Publisher::fits("a", &"x".repeat(1 << 20)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,7 +79,7 @@ async fn a_slow_subscriber_holds_nobody_up_and_is_told_what_it_missed() {
             }
             // The quick one keeps up with this pace, even where the machine is busy.
             if n % 100 == 0 {
-                assert!(publisher.flush(crate::rig::PATIENCE).await.is_empty());
+                assert!(publisher.flush(crate::rig::PATIENCE).await);
             }
         }
     };
@@ -109,6 +109,63 @@ async fn a_slow_subscriber_holds_nobody_up_and_is_told_what_it_missed() {
         }
     }
     assert!(lagged > 0);
+}
+
+/// Publishers that repeat what was not acknowledged, over a daemon that ends again and again: each event is there once, in
+/// the order of its source.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_published_again_is_the_same_event() {
+    let seed = Random::seed();
+    println!("SEED={seed}");
+    let mut random = Random(seed);
+    let mut rig = Rig::new();
+    let io = tokio::runtime::Handle::current();
+    const SOURCES: usize = 3;
+    let publishers: Vec<Publisher> = (0..SOURCES).map(|_| Publisher::start(&rig.place(), "test", &io)).collect();
+    let mut published = [0u64; SOURCES];
+    for _ in 0..60 {
+        for _ in 0..random.below(200) {
+            let source = random.below(SOURCES as u64) as usize;
+            published[source] += 1;
+            let at = EmittedAt { begun: 7, position: published[source] * 100 };
+            let new = Unsent { from: Some(format!("s{source}")), at: Some(at), ..event("a", published[source]) };
+            publishers[source].publish(new).expect("there is room");
+        }
+        tokio::time::sleep(Duration::from_micros(random.below(5_000))).await;
+        match random.below(8) {
+            0 => {
+                rig.end();
+                rig.begin();
+            }
+            // Another process finds the same events in a journal, and publishes all of them again.
+            1 => {
+                let source = random.below(SOURCES as u64) as usize;
+                let other = Publisher::start(&rig.place(), "other", &io);
+                for n in 1..=published[source] {
+                    let at = EmittedAt { begun: 7, position: n * 100 };
+                    let new = Unsent { from: Some(format!("s{source}")), at: Some(at), ..event("a", n) };
+                    other.publish(new).expect("there is room");
+                }
+                assert!(other.flush(crate::rig::PATIENCE).await);
+            }
+            _ => {}
+        }
+    }
+    for publisher in &publishers {
+        assert!(publisher.flush(crate::rig::PATIENCE).await);
+    }
+    let mut all = Subscriber::new(&rig.place(), "all", vec![], Some(0));
+    let mut heard = [0u64; SOURCES];
+    while heard != published {
+        match within("an event", all.next()).await.expect("heard") {
+            Heard::Event(message) => {
+                let source: usize = message.from.expect("a source")[1..].parse().expect("a number");
+                heard[source] += 1;
+                assert_eq!(message.data.get(), heard[source].to_string(), "SEED={seed}");
+            }
+            lagged => panic!("{lagged:?}"),
+        }
+    }
 }
 
 /// A listener of a random history: what it heard, and whether it goes on with each event once.

@@ -98,6 +98,43 @@ async fn there_is_room_for_so_many_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_clients_are_told_where_they_stand() {
+    let rig = Rig::new();
+    let most = rig.limits.connections;
+    let mut first = rig.connect().await;
+    let (mut streams, mut busy) = (Vec::new(), 0);
+    for n in 1..2_000 {
+        let mut stream = within("a connection", UnixStream::connect(rig.place().socket())).await.expect("connected");
+        let sent = stream.write_all(b"{\"t\":\"hello\",\"v\":1,\"id\":1}\n").await;
+        let mut answer = vec![0; 400];
+        let read = within("an answer", stream.read(&mut answer)).await.unwrap_or(0);
+        let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
+        if answer.contains("\"t\":\"hello\"") {
+            assert!(n < most, "{n}");
+            streams.push(stream);
+        } else {
+            assert!(n >= most && (answer.contains("\"busy\"") || sent.is_err() || read == 0), "{n}: {answer}");
+            busy += 1;
+        }
+    }
+    assert_eq!((streams.len() + 1, busy), (most, 2_000 - most));
+    // Those that are there are served as ever.
+    within("an answer", first.request(json!({ "t": "publish", "type": "a" }))).await.expect("kept");
+    drop(streams);
+    until_room(&rig).await;
+}
+
+async fn until_room(rig: &Rig) {
+    for attempt in 0.. {
+        if daemon::broker::Connection::open(&rig.place(), "test").await.is_ok() {
+            return;
+        }
+        assert!(attempt < 1_000);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_without_end_are_refused() {
     let rig = Rig::new();
     let mut connection = rig.connect().await;

@@ -1,27 +1,32 @@
-//! Keeps runs going: those that a crash interrupted, those whose time has come, those that were handed over.
+//! Keeps runs going: those that a crash interrupted, those whose time has come, those that were answered or handed over.
 //!
-//! What is taken up is written down first. If the daemon itself dies while it drives a run, the next one counts that,
-//! and leaves a run alone that was there three times: it may be what kills the daemon.
+//! A daemon does so for all runs of its home, and writes down first what it takes up: if it dies while it drives a run,
+//! the next one counts that, and leaves a run alone that was there three times, since it may be what kills the daemon. A
+//! server does the same for the runs that such servers began, as long as there is no daemon.
+
+mod look;
+mod report;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use executor::{ExecError, Finished, Retry};
-use run::{RunId, Status, entry::Waiting, time::Millis};
-use serde::Serialize;
+use run::{RunId, Summary, entry::Waiting, time::Millis};
 use store::StoreError;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::broker::{held, now};
-use crate::supervisor::{Running, Supervisor};
+use crate::broker::{Place, held, now};
+use crate::supervisor::{Running, Supervisor, time_limit};
 use crate::tries::Tries;
+pub use report::Report;
+use report::Trouble;
 
 /// How runs are supervised.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Runs that the daemon takes up by itself are at most this many at one time.
+    /// Runs that are taken up without being asked for are at most this many at one time.
     pub driven: usize,
     /// Of them, those that are just being taken up, which costs most.
     pub opening: usize,
@@ -37,8 +42,30 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        let (proven, look) = (Duration::from_secs(60), Duration::from_secs(5));
+        let (proven, look) = (Duration::from_secs(60), Duration::from_secs(2));
         Self { driven: 256, opening: 4, deaths: 3, proven, look, attempts: 5 }
+    }
+}
+
+/// Which runs are supervised.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// All runs of a home, by its daemon, whose folder this is.
+    Home(PathBuf),
+    /// Those that processes called `by` began, as long as no daemon is at this place.
+    BegunBy(String, Place),
+}
+
+impl Scope {
+    fn has(&self, summary: &Summary) -> bool {
+        match self {
+            Self::Home(_) => true,
+            Self::BegunBy(by, _) => summary.origin.as_ref().is_some_and(|origin| origin.by.as_ref() == Some(by)),
+        }
+    }
+
+    fn is_done_by_others(&self) -> bool {
+        matches!(self, Self::BegunBy(_, place) if place.running().is_some())
     }
 }
 
@@ -50,6 +77,7 @@ pub struct Supervision {
 
 struct Shared {
     supervisor: Supervisor,
+    scope: Scope,
     policy: Policy,
     state: Mutex<State>,
     tries: Mutex<Tries>,
@@ -64,38 +92,28 @@ struct State {
     in_queue: HashSet<RunId>,
     /// When runs that wait for a time are due.
     due: BTreeMap<RunId, Millis>,
-    /// What was seen of waiting runs: when they were written to.
-    seen: HashMap<RunId, Millis>,
+    /// What was seen of runs that are not driven here.
+    seen: HashMap<RunId, look::Seen>,
     failures: HashMap<RunId, u32>,
     alone: BTreeMap<RunId, String>,
+    troubles: VecDeque<Trouble>,
     resumed: u64,
     ending: bool,
 }
 
-/// What the supervision does, for `daemon status`.
-#[derive(Serialize, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// Runs that are driven in the daemon.
-    pub driven: usize,
-    /// Runs that will be taken up as soon as there is room.
-    pub queued: usize,
-    /// Runs that will be taken up when it is time.
-    pub sleeping: usize,
-    /// Runs that were taken up since the daemon began.
-    pub resumed: u64,
-    /// Runs that are left alone, and why.
-    pub left_alone: BTreeMap<RunId, String>,
-}
-
 impl Supervision {
-    /// Supervises the runs of `supervisor`; what is taken up is written down in `folder`.
-    pub fn new(supervisor: Supervisor, folder: &Path, policy: Policy) -> Self {
+    /// Supervises runs by `supervisor`.
+    pub fn new(supervisor: Supervisor, scope: Scope, policy: Policy) -> Self {
+        let path = match &scope {
+            Scope::Home(folder) => Some(folder.join("driving.json")),
+            Scope::BegunBy(..) => None,
+        };
         let shared = Shared {
             supervisor,
+            scope,
             policy,
             state: Mutex::default(),
-            tries: Mutex::new(Tries::open(&folder.join("driving.json"))),
+            tries: Mutex::new(Tries::open(path)),
             queued: Notify::new(),
             driven: Arc::new(Semaphore::new(policy.driven)),
             opening: Semaphore::new(policy.opening),
@@ -141,16 +159,9 @@ impl Supervision {
         self.open(run, "daemon: asked for").await.map_err(Arc::new)
     }
 
-    /// What it does.
-    pub fn report(&self) -> Report {
-        let state = held(&self.shared.state);
-        Report {
-            driven: self.shared.supervisor.count(),
-            queued: state.queue.len(),
-            sleeping: state.due.len(),
-            resumed: state.resumed,
-            left_alone: state.alone.clone(),
-        }
+    /// Leaves a run alone until somebody asks for it or drives it.
+    pub fn leave_alone(&self, run: RunId, why: &str) {
+        held(&self.shared.state).alone.insert(run, format!("{why}; go on with it: quicksave resume"));
     }
 
     /// Leaves all runs, resumable. `false` if some did not leave within `patience`.
@@ -191,58 +202,6 @@ impl Supervision {
         if queued > 0 {
             tracing::info!(queued, "runs that were interrupted go on");
         }
-    }
-
-    /// Looks at all runs: for those that wait for a time; at the start also for those that were interrupted.
-    async fn look(&self, at_start: bool) {
-        let executor = self.shared.supervisor.executor();
-        let runs = match executor.list().await {
-            Ok(runs) => runs,
-            Err(error) => return tracing::warn!(%error, "runs cannot be listed"),
-        };
-        let mut waiting = HashSet::new();
-        for info in runs {
-            match info.status {
-                // Without code it is not ours, and cannot be driven.
-                Status::Running if at_start && info.code.is_some() => self.enqueue(info.run),
-                Status::Waiting => {
-                    waiting.insert(info.run.clone());
-                    self.look_at(&info.run, info.updated_at, at_start).await;
-                }
-                _ => {}
-            }
-        }
-        let mut state = held(&self.shared.state);
-        let gone: Vec<RunId> = state.seen.keys().filter(|run| !waiting.contains(run)).cloned().collect();
-        for run in gone {
-            state.seen.remove(&run);
-            state.due.remove(&run);
-        }
-    }
-
-    async fn look_at(&self, run: &RunId, updated: Millis, at_start: bool) {
-        if held(&self.shared.state).seen.insert(run.clone(), updated) == Some(updated) {
-            return;
-        }
-        let executor = self.shared.supervisor.executor();
-        if at_start && executor.parts().journals.messages(run).await.is_ok_and(|messages| !messages.is_empty()) {
-            return self.enqueue(run.clone());
-        }
-        if let Ok(summary) = executor.summary(run).await {
-            self.waits(run, &summary.waiting_for);
-        }
-    }
-
-    fn waits(&self, run: &RunId, waiting: &[Waiting]) {
-        let due = waiting.iter().filter_map(|one| match one {
-            Waiting::Timer { due } => Some(*due),
-            _ => None,
-        });
-        let mut state = held(&self.shared.state);
-        match due.min() {
-            Some(due) => state.due.insert(run.clone(), due),
-            None => state.due.remove(run),
-        };
     }
 
     fn until_due(&self) -> Duration {
@@ -307,11 +266,17 @@ impl Supervision {
             let why = format!(
                 "the daemon died {deaths} times while it drove it: take it up yourself with quicksave resume {run}"
             );
-            tracing::error!(%run, "left alone: {why}");
             held(&self.shared.state).alone.insert(run.clone(), why.clone());
+            self.note(Some(run), format!("it is left alone: {why}"));
             return Err(ExecError::State { run: run.clone(), state: format!("is left alone: {why}") });
         }
-        let opened = self.shared.supervisor.resume(run, why, Retry::No).await;
+        let supervisor = &self.shared.supervisor;
+        // A snippet's own time limit holds wherever it goes on.
+        let limit = match supervisor.get(run) {
+            Some(_) => None,
+            None => supervisor.executor().summary(run).await.ok().as_ref().and_then(time_limit),
+        };
+        let opened = supervisor.resume_within(run, why, Retry::No, limit).await;
         match &opened {
             Ok(Ok(running)) => {
                 held(&self.shared.state).resumed += 1;
@@ -330,7 +295,14 @@ impl Supervision {
     fn ended(&self, run: &RunId, ended: &crate::supervisor::Ended) {
         held(&self.shared.tries).done(run);
         match ended {
-            Ok(Finished::Waiting(waiting)) => self.waits(run, waiting),
+            Ok(Finished::Waiting(waiting)) => {
+                let mut state = held(&self.shared.state);
+                state.failures.remove(run);
+                match due(waiting) {
+                    Some(due) => drop(state.due.insert(run.clone(), due)),
+                    None => drop(state.due.remove(run)),
+                }
+            }
             Ok(_) => drop(held(&self.shared.state).failures.remove(run)),
             Err(error) => self.failed(run, error),
         }
@@ -352,11 +324,22 @@ impl Supervision {
         *failures += 1;
         if error.can_retry() && *failures < self.shared.policy.attempts {
             let pause = 1_000 << *failures;
-            tracing::warn!(%run, %error, pause, "a run could not be driven; it is tried again");
             state.due.insert(run.clone(), now() + pause);
+            drop(state);
+            self.note(Some(run), format!("it could not be driven, and is tried again in {pause} ms: {error}"));
         } else {
-            tracing::warn!(%run, %error, "a run is left alone");
             state.alone.insert(run.clone(), error.to_string());
+            drop(state);
+            self.note(Some(run), format!("it is left alone: {error}"));
         }
     }
+}
+
+/// When a run that waits for these is due by itself.
+fn due(waiting: &[Waiting]) -> Option<Millis> {
+    let times = waiting.iter().filter_map(|one| match one {
+        Waiting::Timer { due } => Some(*due),
+        _ => None,
+    });
+    times.min()
 }
