@@ -19,7 +19,8 @@ use crate::{
 /// Serve photons and code mode as tools to an MCP client
 ///
 /// The client is on standard input and output, or with --http there may be several. Runs that were interrupted when an
-/// earlier server was killed go on at once, and those that sleep when their time has come. A client that goes away leaves its runs to finish or to wait.
+/// earlier server was killed go on at once, and those that sleep when their time has come. A client that goes away leaves
+/// its runs to finish or to wait.
 #[derive(clap::Args)]
 pub struct Args {
     /// Listen here for clients over HTTP; a port alone is one of this machine, 0 is any
