@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use executor::EmittedAt;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
@@ -14,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::Filter;
 use super::locks::Asker;
 use super::log::NewEvent;
-use super::protocol::{self, MAX_LINE, Request, VERSION};
+use super::protocol::{self, MAX_LINE, Published, Request, VERSION};
 use super::server::{Answer, Shared};
 
 /// What is read, or taken out of the log, at one time, in bytes.
@@ -176,8 +175,8 @@ impl Client<'_> {
                 protocol::read(line)
             };
             match request {
-                Ok(Request::Publish { kind, data, from, hops, at }) if self.name.is_some() => {
-                    batch.events.push((kind, data, from, hops, at));
+                Ok(Request::Publish(published)) if self.name.is_some() => {
+                    batch.events.push(published);
                     batch.id = id.or(batch.id);
                 }
                 Ok(request) => {
@@ -201,10 +200,7 @@ impl Client<'_> {
         if events.is_empty() {
             return;
         }
-        let new: Vec<NewEvent<'_>> = events
-            .iter()
-            .map(|(kind, data, from, hops, at)| NewEvent { kind, data, from: from.as_deref(), hops: *hops, at: *at })
-            .collect();
+        let new: Vec<NewEvent<'_>> = events.iter().map(Published::event).collect();
         match (self.shared.log.append(&new), id) {
             (Ok(seq), Some(id)) => {
                 let ack = format!("{{\"t\":\"ack\",\"id\":{id},\"seq\":{seq}}}\n");
@@ -231,7 +227,7 @@ impl Client<'_> {
         match request {
             Request::Hello { v, client } => self.hello(id, v, client),
             // Published in a batch, or refused above.
-            Request::Publish { .. } => {}
+            Request::Publish(_) => {}
             Request::Subscribe { types, after } => self.subscribe(id, &types, after),
             Request::Unsubscribe => {
                 if self.subscription.take().is_some() {
@@ -345,7 +341,7 @@ impl Client<'_> {
 
 #[derive(Default)]
 struct Batch<'a> {
-    events: Vec<(String, &'a str, Option<String>, u32, Option<EmittedAt>)>,
+    events: Vec<Published<'a>>,
     /// The number of the last one that has one.
     id: Option<u64>,
 }

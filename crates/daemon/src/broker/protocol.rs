@@ -62,11 +62,29 @@ struct Line<'a> {
     op: Option<String>,
 }
 
+/// An event that a client publishes.
+#[derive(Debug)]
+pub(super) struct Published<'a> {
+    kind: String,
+    data: &'a str,
+    from: Option<String>,
+    hops: u32,
+    at: Option<EmittedAt>,
+}
+
+impl Published<'_> {
+    /// As the log takes it.
+    pub(super) fn event(&self) -> super::NewEvent<'_> {
+        let Self { kind, data, from, hops, at } = self;
+        super::NewEvent { kind, data, from: from.as_deref(), hops: *hops, at: *at }
+    }
+}
+
 /// What a client wants.
 #[derive(Debug)]
 pub(super) enum Request<'a> {
     Hello { v: u32, client: String },
-    Publish { kind: String, data: &'a str, from: Option<String>, hops: u32, at: Option<EmittedAt> },
+    Publish(Published<'a>),
     Subscribe { types: Vec<String>, after: Option<u64> },
     Unsubscribe,
     Lock { name: String, wait: Option<u64>, lease: Option<u64> },
@@ -116,7 +134,7 @@ fn request(line: Line<'_>) -> Result<Request<'_>, String> {
                 return Err(format!("publish: at counts the events of one source: {}", missing("from")));
             }
             let at = line.at.map(|position| EmittedAt { begun: line.begun, position });
-            Request::Publish { kind, data, from, hops: line.hops.unwrap_or(0), at }
+            Request::Publish(Published { kind, data, from, hops: line.hops.unwrap_or(0), at })
         }
         "subscribe" => Request::Subscribe { types: line.types.unwrap_or_default(), after: line.after },
         "unsubscribe" => Request::Unsubscribe,
@@ -226,9 +244,9 @@ mod tests {
     fn an_event_is_kept_as_it_was_published() {
         let line = br#"{"t":"publish","id":7,"type":"a\"b","data":{"x":[1, 2e400,"}"]},"from":"r1","at":9,"later":1}"#;
         let (id, request) = read(line);
-        let Ok(Request::Publish { kind, data, from, hops, at }) = request else { panic!("{request:?}") };
+        let Ok(Request::Publish(published)) = request else { panic!("{request:?}") };
         let mut out = String::new();
-        event(&mut out, 3, 5, &crate::broker::NewEvent { kind: &kind, data, from: from.as_deref(), hops, at });
+        event(&mut out, 3, 5, &published.event());
         assert_eq!(id, Some(7));
         assert_eq!(
             out,
