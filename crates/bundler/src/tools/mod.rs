@@ -34,7 +34,7 @@ use serde_json::Value;
 pub use about::about;
 pub use check::{FieldError, Schema, arguments, bind, coerce, nearest, unknown, validate};
 pub use header::{Asset, ConstructorParam, Dependency, Header, Injection};
-pub use tags::{Cache, CircuitBreaker, Format, Middleware, Rate, Retry, Tags, Validation};
+pub use tags::{Cache, CatchUp, CircuitBreaker, Format, Middleware, Rate, Retry, Tags, Validation};
 
 use crate::error::{BundleError, Diagnostic};
 use crate::files::Files;

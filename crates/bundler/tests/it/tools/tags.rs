@@ -1,6 +1,6 @@
 //! Tags of methods, and what is wrong with them.
 
-use bundler::tools::{Cache, CircuitBreaker, Middleware, Rate, Retry, Tags, Validation, Visibility};
+use bundler::tools::{Cache, CatchUp, CircuitBreaker, Middleware, Rate, Retry, Tags, Validation, Visibility};
 use serde_json::json;
 
 use super::{named, of, tool};
@@ -44,6 +44,15 @@ fn values_of_tags() {
             r"@cron *\/10 0,12 1 jan-mar sun",
             Tags { scheduled: Some("*/10 0,12 1 jan-mar sun".into()), ..Tags::default() },
         ),
+        (
+            "@scheduled 0 9 * * *\n * @timezone Europe/Berlin\n * @catchUp latest",
+            Tags {
+                scheduled: Some("0 9 * * *".into()),
+                timezone: Some("Europe/Berlin".into()),
+                catch_up: Some(CatchUp::Once),
+                ..Tags::default()
+            },
+        ),
         ("@webhook", Tags { webhook: Some("t".into()), ..Tags::default() }),
         ("@webhook stripe/paid", Tags { webhook: Some("stripe/paid".into()), ..Tags::default() }),
         (
@@ -65,6 +74,11 @@ fn values_of_tags() {
         ("@readOnly", Tags { read_only: true, ..Tags::default() }),
         ("@destructive", Tags { destructive: true, ..Tags::default() }),
         ("@idempotent", Tags { idempotent: true, ..Tags::default() }),
+        ("@idempotent as always", Tags { idempotent: true, ..Tags::default() }),
+        (
+            "@idempotent params.email",
+            Tags { idempotent: true, idempotency_key: Some("email".into()), ..Tags::default() },
+        ),
         ("@openWorld", Tags { open_world: Some(true), ..Tags::default() }),
         ("@closedWorld", Tags { open_world: Some(false), ..Tags::default() }),
         ("@stateful", Tags { stateful: true, ..Tags::default() }),
@@ -124,6 +138,12 @@ fn malformed_tags_are_errors_with_a_place() {
         ("@cron * * * foo *", "@cron: 'foo' is no month"),
         ("@cron * * * * 5-1", "@cron: '5-1' is no day of the week"),
         (r"@cron *\/0 * * * *", "@cron: '*/0' is no minute"),
+        ("@timezone Moon/Sea", "@timezone: 'Moon/Sea' is no time zone"),
+        ("@timezone", "@timezone: a time zone is missing"),
+        ("@timezone Europe/Berlin", "@timezone: the method has no schedule"),
+        ("@catchUp often", "@catchUp: 'often' is no rule"),
+        ("@catchUp all", "@catchUp: the method has no schedule"),
+        ("@idempotent params.nope", "@idempotent: there is no parameter 'nope'"),
         ("@webhook ../admin", "@webhook: '../admin' is no path"),
         ("@locked a;b", "@locked: 'a;b' is no name"),
         ("@notify-on", "@notify-on: a name is missing"),
