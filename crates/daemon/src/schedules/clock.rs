@@ -6,11 +6,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bundler::tools::{CatchUp, Tags};
 use run::{RunId, time::Millis};
 use sha2::{Digest, Sha256};
 
 use super::shelf::Shelf;
-use super::task::{CatchUp, Status, Task, due};
+use super::task::{Status, Task, due};
 use super::times::Pattern;
 use crate::broker::now;
 use crate::calls::{Call, Calls};
@@ -27,6 +28,31 @@ struct Tagged {
     photon: String,
     method: String,
     cron: String,
+    zone: Option<String>,
+    catch_up: CatchUp,
+}
+
+impl Tagged {
+    fn new(photon: &str, method: &str, tags: &Tags) -> Option<Self> {
+        Some(Self {
+            photon: photon.to_owned(),
+            method: method.to_owned(),
+            cron: tags.scheduled.clone()?,
+            zone: tags.timezone.clone(),
+            catch_up: tags.catch_up.unwrap_or_default(),
+        })
+    }
+
+    fn key(&self) -> String {
+        format!("{}.{}", self.photon, self.method)
+    }
+
+    /// The times for which it is to be called now; those up to `settled` have been dealt with.
+    fn due(&self, settled: Millis, now: Millis) -> Vec<Millis> {
+        // What is wrong with a pattern is said where the photon is read.
+        let pattern = Pattern::new(&self.cron, self.zone.as_deref());
+        pattern.map_or_else(|_| Vec::new(), |pattern| due(&pattern, settled, now, self.catch_up))
+    }
 }
 
 /// Fires. Never ends.
@@ -64,10 +90,7 @@ impl Clock {
         let mut found = Vec::new();
         for entry in all {
             for tool in entry.methods() {
-                if let Some(cron) = &tool.tags.scheduled {
-                    let (photon, method) = (entry.name.clone(), tool.name.clone());
-                    found.push(Tagged { photon, method, cron: cron.clone() });
-                }
+                found.extend(Tagged::new(&entry.name, &tool.name, &tool.tags));
             }
         }
         found
@@ -78,14 +101,13 @@ impl Clock {
         let now = now();
         let mut changed = false;
         for one in tagged {
-            let key = format!("{}.{}", one.photon, one.method);
-            let Ok(pattern) = Pattern::new(&one.cron, None) else { continue };
+            let key = one.key();
             // One that is new begins now.
             let settled = *self.last.entry(key.clone()).or_insert_with(|| {
                 changed = true;
                 now
             });
-            for at in due(&pattern, settled, now, CatchUp::Once) {
+            for at in one.due(settled, now) {
                 let call = Call {
                     photon: one.photon.clone(),
                     method: Some(one.method.clone()),
@@ -102,7 +124,7 @@ impl Clock {
             }
         }
         let before = self.last.len();
-        self.last.retain(|key, _| tagged.iter().any(|one| *key == format!("{}.{}", one.photon, one.method)));
+        self.last.retain(|key, _| tagged.iter().any(|one| *key == one.key()));
         changed || before != self.last.len()
     }
 
@@ -191,5 +213,65 @@ fn save(path: &PathBuf, last: &BTreeMap<String, Millis>) {
     };
     if let Err(error) = save() {
         tracing::warn!(%error, "it cannot be written down what was called as scheduled");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Millis {
+        run::time::parse_iso(text).expect("a time")
+    }
+
+    /// What is called while the clock goes from `from` to `to` in steps of seven minutes, as the daemon looks.
+    fn called(tags: &Tags, from: &str, to: &str) -> Vec<String> {
+        let one = Tagged::new("p", "m", tags).expect("scheduled");
+        let (mut now, mut settled, mut found) = (at(from), at(from), Vec::new());
+        while now < at(to) {
+            now += 7 * 60_000;
+            for time in one.due(settled, now) {
+                assert!(time > settled && time <= now);
+                found.push(run::time::iso(time));
+                settled = time;
+            }
+        }
+        found
+    }
+
+    fn tags(cron: &str, zone: &str, catch_up: Option<CatchUp>) -> Tags {
+        Tags { scheduled: Some(cron.into()), timezone: Some(zone.into()), catch_up, ..Tags::default() }
+    }
+
+    #[test]
+    fn a_day_of_23_hours_and_one_of_25() {
+        let daily = |cron| tags(cron, "Europe/Berlin", None);
+        // In spring the clock goes from 2:00 to 3:00, in autumn from 3:00 to 2:00.
+        let (spring, autumn) =
+            (("2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z"), ("2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z"));
+        let nine = daily("0 9 * * *");
+        assert_eq!(called(&nine, spring.0, spring.1), ["2026-03-29T07:00:00Z", "2026-03-30T07:00:00Z"]);
+        assert_eq!(called(&nine, autumn.0, autumn.1), ["2026-10-25T08:00:00Z", "2026-10-26T08:00:00Z"]);
+        // A time that there is not on one day, and twice on another: once on each.
+        let night = daily("30 2 * * *");
+        assert_eq!(called(&night, spring.0, spring.1), ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]);
+        assert_eq!(called(&night, autumn.0, autumn.1), ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
+        // Each hour that there is.
+        assert_eq!(called(&daily("0 * * * *"), "2026-03-28T23:30:00Z", "2026-03-29T21:50:00Z").len(), 22);
+        assert_eq!(called(&daily("0 * * * *"), "2026-10-24T22:30:00Z", "2026-10-25T22:50:00Z").len(), 24);
+    }
+
+    #[test]
+    fn what_was_missed_over_the_change() {
+        let (settled, now) = (at("2026-03-28T00:00:00Z"), at("2026-03-31T12:00:00Z"));
+        let missed = |catch_up| {
+            let one = Tagged::new("p", "m", &tags("0 9 * * *", "Europe/Berlin", catch_up)).expect("scheduled");
+            one.due(settled, now).into_iter().map(run::time::iso).collect::<Vec<_>>()
+        };
+        let all = ["2026-03-28T08:00:00Z", "2026-03-29T07:00:00Z", "2026-03-30T07:00:00Z", "2026-03-31T07:00:00Z"];
+        assert_eq!(missed(Some(CatchUp::All)), all);
+        assert_eq!(missed(None), all[3..]);
+        assert_eq!(missed(Some(CatchUp::Once)), all[3..]);
+        assert_eq!(missed(Some(CatchUp::None)), [""; 0]);
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bundler::tools::CatchUp;
 use executor::CallContext;
 use host::Operations;
 use run::{EffectClass, Failure, Outcome, Payload};
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::shelf::Shelf;
-use super::task::{CatchUp, Status, Task};
+use super::task::{Status, Task};
 use super::times::Pattern;
 use crate::broker::now;
 

