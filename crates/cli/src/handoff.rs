@@ -1,7 +1,10 @@
 //! A daemon that runs for this home takes runs on.
 
 use ::run::RunId;
-use daemon::broker::{ClientError, Connection, Place};
+use daemon::{
+    CALL, Handed,
+    broker::{ClientError, Connection, Place},
+};
 use serde_json::json;
 
 use crate::{
@@ -76,6 +79,12 @@ impl Daemon {
     pub async fn take(&mut self, run: &RunId) -> Result<bool, ClientError> {
         let taken = self.connection.value(json!({ "t": "take", "run": run })).await?;
         Ok(taken["driven"] == true)
+    }
+
+    /// Has it make a call; gives the run, which has begun then.
+    pub async fn call(&mut self, call: &Handed) -> Result<String, ClientError> {
+        let made = self.connection.value(json!({ "t": "call", "op": CALL, "data": call })).await?;
+        Ok(made["runId"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Says that it drives the run.

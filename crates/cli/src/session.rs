@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use daemon::{
     Calls, Catalog, Children, Events, Middleware, Runs, Schedules, Source, Supervisor, ToolSource, Tools,
-    broker::Place, clients::Clients, locks::Locks, middleware::SystemClock,
+    broker::Place, clients::Clients, middleware::SystemClock,
 };
 use executor::{CallContext, Config, ExecError, Executor, Finished, Host, Parts, Swap};
 use host::{Checkpoints, Facts, LocalHost, Permissions, Screen};
@@ -125,9 +125,10 @@ impl Session {
         let runs = Arc::new(Runs::default());
         let tools: Arc<Tools> = Arc::default();
         let host = self.with(self.local(events.screen(screen))?, &runs, &tools).build();
+        let holds = host.holds().clone();
         let executor = self.executor(what, guests(is_server(what)), Arc::new(host));
         runs.serve(executor.clone());
-        let middleware = Middleware::new(&self.home, Arc::new(Locks::new(&self.home, what)), Arc::new(SystemClock));
+        let middleware = Middleware::new(&self.home, holds, Arc::new(SystemClock));
         let calls = Calls::new(self.catalog(), Supervisor::new(executor), middleware);
         let clients = self.clients()?;
         tools.serve(Children::new(calls.clone()), clients.clone().map(|clients| clients as Arc<dyn ToolSource>));

@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bundler::BundleError;
 use bundler::tools::{self, FieldError, Tool, Visibility};
-use executor::{ExecError, Finished, NewRun, Retry};
+use executor::{ExecError, Finished, NewRun, Retry, Terms};
 use run::{Code, Failure, Json, RunId};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::catalog::{self, Broken, Catalog, Entry, Unknown};
@@ -53,6 +54,49 @@ pub struct Prepared {
     pub new: NewRun,
     /// Calls with the same key are one run.
     pub key: Option<String>,
+}
+
+impl Prepared {
+    /// The id of the run that all calls with this one's key are.
+    pub fn keyed_id(&self) -> Option<RunId> {
+        let (key, new) = (self.key.as_deref()?, &self.new);
+        let of = [new.photon.as_deref(), new.instance.as_deref(), Some(&*new.tool), Some(key)];
+        format!("key_{}", &run::Hash::of(format!("{of:?}").as_bytes()).to_string()[..40]).parse().ok()
+    }
+}
+
+/// A prepared call that another process is to make: the daemon, for who does not want to wait.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handed {
+    /// The photon's file.
+    pub file: PathBuf,
+    /// The method.
+    pub method: String,
+    /// The instance, if it is not the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The arguments by name.
+    pub args: Map<String, Value>,
+    /// The run's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<RunId>,
+    /// Calls with the same key are one run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl From<&Prepared> for Handed {
+    fn from(prepared: &Prepared) -> Self {
+        let new = &prepared.new;
+        let args = match new.params.value() {
+            Value::Object(args) => args,
+            _ => Map::new(),
+        };
+        let file = std::path::absolute(&prepared.entry.file).unwrap_or_else(|_| prepared.entry.file.clone());
+        let (id, instance) = (new.id.clone(), new.instance.clone());
+        Self { file, method: prepared.tool.name.clone(), instance, args, id, key: prepared.key.clone() }
+    }
 }
 
 /// Why a call cannot be made. Nothing has run.
@@ -163,20 +207,23 @@ impl Calls {
 
     /// Starts a call that was prepared.
     pub async fn start_prepared(&self, prepared: Prepared) -> Result<Running, CallError> {
-        match prepared.key {
-            Some(_) => self.start_keyed(prepared).await,
+        match prepared.keyed_id() {
+            Some(id) => self.start_keyed(id, prepared).await,
             None => self.middleware.start(prepared, Arc::new(self.supervisor.clone())).await,
         }
     }
 
+    /// Starts a call that another process has prepared, of a photon in any folder.
+    pub async fn start_handed(&self, handed: Handed) -> Result<Running, CallError> {
+        let Handed { file, method, instance, args, id, key } = handed;
+        let call = Call { method: Some(method), instance, args, id, key, ..Call::default() };
+        let prepared = tokio::task::spawn_blocking(move || prepare(Arc::new(catalog::read(&file)), call)).await;
+        let lost = |e: tokio::task::JoinError| ExecError::Guest(run::GuestError::Engine(e.to_string()));
+        self.start_prepared(prepared.map_err(lost)??).await
+    }
+
     /// Starts the run of a key, goes on with it, or gives how it ended. One that failed is tried again.
-    async fn start_keyed(&self, mut prepared: Prepared) -> Result<Running, CallError> {
-        let new = &prepared.new;
-        let of = [new.photon.as_deref(), new.instance.as_deref(), Some(&*new.tool), prepared.key.take().as_deref()]
-            .map(|part| part.map(str::to_owned));
-        let id: RunId = format!("key_{}", &run::Hash::of(format!("{of:?}").as_bytes()).to_string()[..40])
-            .parse()
-            .map_err(|e| ExecError::Guest(run::GuestError::Engine(format!("{e}"))))?;
+    async fn start_keyed(&self, id: RunId, mut prepared: Prepared) -> Result<Running, CallError> {
         prepared.new.id = Some(id.clone());
         loop {
             match self.supervisor.resume(&id, "resume", Retry::FromLastCheckpoint).await {
@@ -212,6 +259,22 @@ impl Calls {
             Err(error) => return Err(error.into()),
         }
         Ok(Ok(self.start(Call { id: Some(id.clone()), ..call }).await?))
+    }
+
+    /// Goes on with failed calls that were to be tried again (`@retryable`) by a process that has ended: all of them, or
+    /// those whose runs `by` began (`Config::begun_by`).
+    pub async fn take_up_retries(&self, by: Option<&str>) {
+        let executor = self.supervisor.executor();
+        for left in self.middleware.left().await {
+            if let Some(by) = by {
+                let Ok(summary) = executor.summary(left.run()).await else { continue };
+                if summary.origin.is_none_or(|origin| origin.by.as_deref() != Some(by)) {
+                    continue;
+                }
+            }
+            let (middleware, work) = (self.middleware.clone(), Arc::new(self.supervisor.clone()));
+            tokio::spawn(async move { middleware.go_on(left, work).await });
+        }
     }
 
     /// Calls, and waits until the run has ended, waits for something, or was left.
@@ -273,7 +336,19 @@ fn prepare_with(
         params: Value::Object(args).into(),
         code,
     };
-    Ok(Prepared { tool, new, entry, key: call.key })
+    // Who names the run tells calls apart in another way.
+    let key = call.key.or_else(|| own_key(&tool, &new.params.value()).filter(|_| new.id.is_none()));
+    Ok(Prepared { tool, new, entry, key })
+}
+
+/// The key that `@idempotent params.x` makes of an argument, if it is given.
+fn own_key(tool: &Tool, args: &Value) -> Option<String> {
+    let path = tool.tags.idempotency_key.as_deref()?;
+    match path.split('.').try_fold(args, |value, part| value.get(part))? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
 }
 
 /// What `@dependencies` names and is not there, if that is why the code cannot be pinned.
@@ -351,8 +426,12 @@ impl From<&CallError> for Failure {
 
 #[async_trait]
 impl Work for Supervisor {
-    async fn start(&self, new: NewRun, timeout: Option<Duration>) -> Result<Running, CallError> {
-        Ok(self.start_within(new, timeout).await?)
+    fn fresh_id(&self) -> RunId {
+        self.executor().fresh_id()
+    }
+
+    async fn start(&self, new: NewRun, terms: Terms) -> Result<Running, CallError> {
+        Ok(self.start_on(new, terms).await?)
     }
 
     async fn again(&self, run: &RunId) -> Result<Running, CallError> {

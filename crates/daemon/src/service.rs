@@ -12,7 +12,7 @@ use store::StoreError;
 use tokio::sync::Notify;
 
 use crate::broker::{Answer, Broker, DaemonLock, EventLog, Limits, Place, PlaceError, Service, now};
-use crate::calls::Calls;
+use crate::calls::{CallError, Calls, Handed};
 use crate::events::Events;
 use crate::listeners;
 use crate::schedules::{self, Shelf};
@@ -44,7 +44,14 @@ pub struct Daemon {
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
+/// What the daemon is asked for to make a call ([`Handed`]): it answers when its run has begun.
+pub const CALL: &str = "photon.call";
+
+/// How often calls are looked for that a process left which was to try them again.
+const RETRIES: Duration = Duration::from_secs(2);
+
 struct Inner {
+    calls: Calls,
     home: PathBuf,
     store: String,
     supervision: Supervision,
@@ -77,6 +84,7 @@ impl Daemon {
             None => None,
         };
         let inner = Arc::new(Inner {
+            calls: calls.clone(),
             supervision: supervision.clone(),
             http: hooks.as_ref().and_then(|hooks| hooks.address().ok()),
             home: home.clone(),
@@ -96,6 +104,15 @@ impl Daemon {
             async move { supervision.work().await }
         }));
         tasks.push(io.spawn(async move { events.keep_publishing().await }));
+        tasks.push(io.spawn({
+            let calls = calls.clone();
+            async move {
+                loop {
+                    calls.take_up_retries(None).await;
+                    tokio::time::sleep(RETRIES).await;
+                }
+            }
+        }));
         tasks.push(io.spawn({
             let (calls, folder) = (calls.clone(), folder.clone());
             async move { listeners::work(calls, log, &folder).await }
@@ -143,6 +160,19 @@ impl Daemon {
 }
 
 impl Inner {
+    async fn call_photon(&self, data: Value) -> Answer {
+        let handed: Handed = serde_json::from_value(data).map_err(|e| ("bad-request", e.to_string()))?;
+        match self.calls.start_handed(handed).await {
+            Ok(running) => {
+                let run = running.run.clone();
+                self.supervision.watch(running);
+                Ok(json!({ "runId": run, "pid": std::process::id() }))
+            }
+            Err(CallError::Exec(error)) => Err((code(&error), error.to_string())),
+            Err(error) => Err(("refused", error.to_string())),
+        }
+    }
+
     async fn take_run(&self, run: &str) -> Answer {
         let run: RunId = run.parse().map_err(|e: run::id::BadRunId| ("bad-request", e.to_string()))?;
         match self.supervision.take(&run).await {
@@ -176,6 +206,7 @@ impl Service for Inner {
                 self.supervision.leave_alone(run, "it was interrupted by a person");
                 Ok(Value::Null)
             }
+            CALL => self.call_photon(data).await,
             op => Err(("unknown", format!("{op:?} is not something that this daemon does"))),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use executor::{Control, Driver, ExecError, Executor, Finished, NewRun, Opened, Retry, Spawned};
+use executor::{Control, Driver, ExecError, Executor, Finished, NewRun, Opened, Retry, Spawned, Terms};
 use run::{RunId, Status, Summary, entry::Value, entry::Waiting, time::Millis};
 use tokio::sync::watch;
 
@@ -70,12 +70,12 @@ impl Supervisor {
 
     /// Begins a new run.
     pub async fn start(&self, new: NewRun) -> Result<Running, ExecError> {
-        self.start_within(new, None).await
+        self.start_on(new, Terms::default()).await
     }
 
-    /// Begins a new run that ends as timed out when `timeout` has passed.
-    pub async fn start_within(&self, new: NewRun, timeout: Option<Duration>) -> Result<Running, ExecError> {
-        let spawned = self.executor.launch(new, timeout).await?;
+    /// Begins a new run on terms of its own.
+    pub async fn start_on(&self, new: NewRun, terms: Terms) -> Result<Running, ExecError> {
+        let spawned = self.executor.launch(new, terms).await?;
         Ok(self.watch(spawned))
     }
 

@@ -404,11 +404,7 @@ impl Driven {
 
     /// Begins to drive the run: `start` wakes a new program. Then `go_on` does the rest.
     pub fn begin_with(&mut self, start: Option<Wake>) -> Result<Flow, ExecError> {
-        if let Some(wall) = self.config.limits.wall {
-            let now = self.log().now();
-            let left = wall.saturating_sub(Duration::from_millis(now.saturating_sub(self.started_at)));
-            self.control.set_deadline(Instant::now() + left, wall.as_millis() as Millis);
-        }
+        self.set_deadline();
         match start {
             Some(wake) => self.live_turn(wake),
             // The program is in memory as the journal left it: begin again what had no result.
@@ -432,6 +428,14 @@ impl Driven {
         }
     }
 
+    pub fn set_deadline(&mut self) {
+        if let Some(wall) = self.config.limits.wall {
+            let now = self.log().now();
+            let left = wall.saturating_sub(Duration::from_millis(now.saturating_sub(self.started_at)));
+            self.control.set_deadline(Instant::now() + left, wall.as_millis() as Millis);
+        }
+    }
+
     fn step(&mut self) -> Result<Flow, ExecError> {
         if let Some(reason) = self.control.stop_reason() {
             return self.stopped(reason);
@@ -448,7 +452,7 @@ impl Driven {
         }
         if let Some(Ready { n, outcome, now, .. }) = self.ready.pop_front() {
             self.undelivered.remove(&n);
-            self.state.delivered(n);
+            self.delivered(n, outcome.is_ok());
             return self.live_turn(Wake::Result { n, outcome, now });
         }
         self.wait()
@@ -503,7 +507,7 @@ impl Driven {
         Ok(Finished::Failed(error))
     }
 
-    fn stopped(&mut self, reason: ProgramError) -> Result<Flow, ExecError> {
+    pub fn stopped(&mut self, reason: ProgramError) -> Result<Flow, ExecError> {
         Ok(Flow::End(match reason.kind.as_str() {
             "left" => {
                 self.log().discard();

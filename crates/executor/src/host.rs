@@ -47,6 +47,15 @@ pub(crate) fn waited_for(outcome: &Outcome) -> Option<RunId> {
     (failure.name == "Waits" && failure.code.as_deref() == Some(WAITS)).then(|| failure.message.parse().ok())?
 }
 
+/// What an operation does to what its run holds against others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// When it has succeeded, the run holds something by this name, once more if it did already.
+    Takes(String),
+    /// The run holds it once less.
+    Gives(String),
+}
+
 impl CallContext {
     /// The same for every attempt at this effect: `{runId}/{n}`.
     pub fn idempotency_key(&self) -> String {
@@ -64,6 +73,14 @@ pub trait Host: Send + Sync + 'static {
     fn recorded(&self, op: &str, args: &Payload) -> Payload {
         let _ = op;
         args.clone()
+    }
+
+    /// Whether `op` takes something that the run then holds, or gives it back. A run holds things only while it is driven;
+    /// when it is taken up again, what it held is taken again, by performing `op` once more, before its program goes on.
+    /// A pure function.
+    fn hold(&self, op: &str, args: &Payload) -> Option<Hold> {
+        let _ = (op, args);
+        None
     }
 
     /// Performs `op`. May be dropped before it is done, when the program has withdrawn the effect. A failure that the

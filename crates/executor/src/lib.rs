@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod drive;
 mod error;
+mod holds;
 mod host;
 mod list;
 mod log;
@@ -35,10 +36,10 @@ use drive::Flow;
 pub use config::{Config, Parts, SnapshotPolicy, World};
 pub use control::{Control, Request};
 pub use error::ExecError;
-pub use host::{CallContext, EmittedAt, Host, waits_for};
+pub use host::{CallContext, EmittedAt, Hold, Host, waits_for};
 pub use list::{Emit, RunInfo};
 pub use look::Look;
-pub use open::{NewRun, Opened, Retry};
+pub use open::{NewRun, Opened, Retry, Terms};
 pub use spawn::{STACK, Spawned};
 pub use swap::Swap;
 
@@ -75,6 +76,8 @@ pub struct Driver {
 enum Next {
     /// A new program is woken.
     Start(run::Wake),
+    /// A program is woken out of the journal, when the run has what it held, and driven on.
+    Again(holds::Again),
     /// A program that was taken up again is driven on.
     TakenUp,
     /// A program that has ended in a replay is over.
@@ -126,6 +129,7 @@ impl Driver {
     fn go_on(mut self: Box<Self>) -> Progress {
         let begun = match std::mem::replace(&mut self.next, Next::GoOn) {
             Next::Start(wake) => self.driven.begin_with(Some(wake)),
+            Next::Again(again) => self.driven.take_again(again),
             Next::TakenUp => self.driven.begin_with(None),
             Next::Ended(end) => self.driven.finish(end),
             Next::GoOn => Ok(Flow::Go),

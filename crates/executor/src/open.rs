@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use run::{
     Body, Code, Guest, Hash, Json, RunId, Snapshot, Status, Summary, Wake,
-    entry::{FORMAT, Origin, Start},
+    entry::{FORMAT, Held, Origin, Start},
 };
 use store::Lease;
 
 use crate::{
     Config, Control, Driver, ExecError, Executor, Finished, Next, Parts,
     drive::{Driven, Identity},
+    holds::Again,
     log::{Log, Place},
     pins, snapshots,
     state::{Kept, State},
@@ -59,6 +60,23 @@ impl NewRun {
     }
 }
 
+/// What holds for a run from its start, whoever drives it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// It ends as timed out when so much time has passed.
+    pub timeout: Option<Duration>,
+    /// What it holds against others to its end ([`crate::Host::hold`]). Whoever starts it has taken it; whoever takes it
+    /// up takes it again.
+    pub holds: Vec<Held>,
+}
+
+impl Terms {
+    /// Those of a run that may take so long.
+    pub fn within(timeout: Option<Duration>) -> Self {
+        Self { timeout, holds: Vec::new() }
+    }
+}
+
 /// What happens to a run that has failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Retry {
@@ -99,11 +117,11 @@ impl Executor {
 
     /// Records a new run and opens it. Nothing of it runs before `Driver::drive`.
     pub async fn start(&self, new: NewRun) -> Result<Driver, ExecError> {
-        self.start_within(new, None).await
+        self.start_on(new, Terms::default()).await
     }
 
-    /// As [`Self::start`]; the run ends as timed out when `timeout` has passed since, whoever drives it then.
-    pub async fn start_within(&self, new: NewRun, timeout: Option<Duration>) -> Result<Driver, ExecError> {
+    /// As [`Self::start`], on terms of its own.
+    pub async fn start_on(&self, new: NewRun, terms: Terms) -> Result<Driver, ExecError> {
         let seed = self.parts.world.seed();
         let id = new.id.unwrap_or_else(|| self.fresh_id());
         let guest = self.guest(&id, &new.code.guest)?.clone();
@@ -120,7 +138,8 @@ impl Executor {
             seed,
             by: self.config.begun_by.clone(),
             fork: None,
-            timeout: timeout.map(|timeout| timeout.as_millis() as run::time::Millis),
+            timeout: terms.timeout.map(|timeout| timeout.as_millis() as run::time::Millis),
+            holds: terms.holds.clone(),
         };
         let config = self.config_of(&origin);
         let start = Start {
@@ -153,7 +172,7 @@ impl Executor {
             (new.code, code),
             guest.engine(),
             program,
-            State::default(),
+            State { holds: terms.holds, ..State::default() },
             Arc::default(),
             now,
         );
@@ -365,12 +384,15 @@ impl Executor {
         let prepared = self.prepare(&run, &*guest, origin, start, started_at, chosen, Some(log)).await?;
         let (mut driven, wake) = prepared;
         // Replaying may take long and needs the guest's stack.
-        let (driven, ended) = on_thread(move || {
+        let (driven, next) = on_thread(move || {
+            let holds = driven.holds_after(&tail.entries)?;
+            if !holds.is_empty() {
+                return Ok((driven, Next::Again(Again { holds, wake, entries: tail.entries })));
+            }
             let ended = driven.replay(wake, &tail.entries, None)?;
-            Ok::<_, ExecError>((driven, ended))
+            Ok::<_, ExecError>((driven, ended.map_or(Next::TakenUp, Next::Ended)))
         })
         .await?;
-        let next = ended.map_or(Next::TakenUp, Next::Ended);
         Ok(Opened::Driver(Box::new(Driver { driven, next })))
     }
 
@@ -399,7 +421,8 @@ impl Executor {
                     instance: start.instance.clone(),
                     now: started_at,
                 };
-                (guest.load(&code, &self.config.limits)?, State::default(), code, Some(wake))
+                let state = State { holds: origin.holds.clone(), ..State::default() };
+                (guest.load(&code, &self.config.limits)?, state, code, Some(wake))
             }
         };
         let (parts, config) = (self.parts.clone(), self.config_of(origin));

@@ -82,7 +82,7 @@ impl Driven {
             return Err(ExecError::Diverged { run: self.run.clone(), n, detail });
         }
         self.check_recorded(n, body)?;
-        self.state.delivered(n);
+        self.delivered(n, !matches!(body, Body::Result { outcome: Err(_), .. }));
         match body {
             Body::Answer { value: value @ Value::Beside(_), .. } => Ok(Ok(self.fetch(value)?.json.into())),
             Body::Answer { value, .. } | Body::Result { outcome: Ok(value), .. } => Ok(Ok(self.fetch(value)?)),

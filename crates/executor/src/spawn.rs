@@ -6,7 +6,7 @@ use run::RunId;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    Control, Driver, ExecError, Executor, Finished, NewRun, Progress, blocking,
+    Control, Driver, ExecError, Executor, Finished, NewRun, Progress, Terms, blocking,
     threads::{self, Work},
 };
 
@@ -41,14 +41,14 @@ impl Driver {
 }
 
 impl Executor {
-    /// Starts a run ([`Self::start_within`]) and drives it, both on one thread: a short run then waits for no other. If
+    /// Starts a run ([`Self::start_on`]) and drives it, both on one thread: a short run then waits for no other. If
     /// nobody waits for this any more when it is recorded, it is left as it is.
-    pub async fn launch(&self, new: NewRun, timeout: Option<Duration>) -> Result<Spawned, ExecError> {
+    pub async fn launch(&self, new: NewRun, terms: Terms) -> Result<Spawned, ExecError> {
         let this = self.clone();
         let (tell, opened) = oneshot::channel();
         let begun = threads::run(Box::new(move || {
             let io = this.parts.io.clone();
-            let driver = match blocking::wait(&io, async move { this.start_within(new, timeout).await }) {
+            let driver = match blocking::wait(&io, async move { this.start_on(new, terms).await }) {
                 Ok(driver) => driver,
                 Err(error) => return drop(tell.send(Err(error))),
             };

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use run::{Effect, Hash, entry::Value};
+use run::{
+    Effect, Hash,
+    entry::{Held, Value},
+};
 use serde::{Deserialize, Serialize};
 
 /// What was asked and has no result yet, and the counters that go on.
@@ -27,6 +30,9 @@ pub(crate) struct State {
     pub signals: VecDeque<Arrived>,
     /// The snapshots of this run that are kept, oldest first.
     pub snapshots: Vec<Kept>,
+    /// What the run holds against others, in the order in which it took it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Held>,
 }
 
 /// A message from outside.

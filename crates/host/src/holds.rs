@@ -1,90 +1,198 @@
-//! Who holds the state of which photon: one run at a time, in this process and in others.
+//! What runs hold against each other, in this process and in others: the state of a photon, and locks by name.
 //!
-//! A run that wants to change a state holds it from the moment it reads it until it has saved it, or is not driven any
-//! more. In this process others wait in line; other processes are kept apart by a file lock.
+//! A run holds something from the moment it has got it until it gives it back or is not driven any more. In this process
+//! others wait in line; other processes are kept apart by the lock of a file. A run that is taken up again takes what it
+//! held again, before its program goes on ([`executor::Host::hold`]).
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use run::{Failure, RunId};
-use rustix::fs::FlockOperation;
 use tokio::sync::OwnedMutexGuard;
 
-/// How often a lock that another process has is tried again.
-const AGAIN: Duration = Duration::from_millis(20);
+use crate::locks::FileLock;
 
-/// Whose state: the file that holds it.
-type Key = PathBuf;
+/// After this time of waiting it is said who is waited for.
+const TELL: Duration = Duration::from_secs(2);
 
-/// All states that runs of this process hold or wait for.
-#[derive(Default)]
-pub(crate) struct Holds {
+/// All that runs of this process hold or wait for, of one home.
+pub struct Holds {
+    folder: PathBuf,
     table: Mutex<Table>,
 }
 
 #[derive(Default)]
 struct Table {
-    lines: HashMap<Key, Arc<tokio::sync::Mutex<()>>>,
-    held: HashMap<Key, Held>,
-    waiting: HashMap<RunId, Key>,
+    lines: HashMap<String, Arc<tokio::sync::Mutex<()>>>,
+    held: HashMap<String, Held>,
+    waiting: Vec<(RunId, String)>,
+    taken: u64,
 }
 
 struct Held {
     run: RunId,
+    /// Tells it from what was held under that name before.
+    serial: u64,
+    /// How often the run has taken it and not given it back.
+    times: usize,
     /// Given back when dropped: the file first.
-    _lock: File,
+    _lock: FileLock,
     _turn: OwnedMutexGuard<()>,
 }
 
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// At most; as long as it takes if absent.
+    pub most: Option<Duration>,
+    /// At most, where whoever holds it waits for the run itself, or seems to.
+    pub in_circle: Duration,
+}
+
+impl Patience {
+    /// As long as it takes, but not for ever.
+    pub const ENDLESS: Self = Self { most: None, in_circle: Duration::ZERO };
+
+    /// So long at most.
+    pub fn of(most: Duration) -> Self {
+        Self { most: Some(most), in_circle: most }
+    }
+}
+
+/// Why something is not held.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// Whoever holds it waits for the run.
+    #[error("run {holder} has it, and waits for this run")]
+    Circle {
+        /// The run that holds it.
+        holder: RunId,
+    },
+    /// It was not free in time.
+    #[error("{}", match holder { Some(holder) => format!("{holder} has it"), None => "others have it".into() })]
+    Busy {
+        /// Who has it, if that is known.
+        holder: Option<String>,
+    },
+    /// The system failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Something that was taken for a run, given back when this is dropped, unless the run has given it back before.
+pub struct Taken {
+    holds: Arc<Holds>,
+    name: String,
+    serial: u64,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.holds.give_back(&self.name, |held| held.serial == self.serial);
+    }
+}
+
 /// Takes a run out of the line, however its waiting ends.
-struct Waiting<'a>(&'a Holds, &'a RunId);
+struct Waiting<'a>(&'a Holds, &'a RunId, &'a str);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.lock().waiting.remove(self.1);
+        let waiting = &mut self.0.lock().waiting;
+        if let Some(at) = waiting.iter().position(|(run, name)| run == self.1 && name == self.2) {
+            waiting.swap_remove(at);
+        }
     }
 }
 
 impl Holds {
-    /// Waits until `run` may change the state in `file`. Fails where that would be for ever, since whoever holds it
-    /// waits for `run` itself.
-    pub async fn acquire(&self, run: &RunId, file: &Path) -> Result<(), Failure> {
-        let line = {
-            let mut table = self.lock();
-            match table.held.get(file) {
-                Some(held) if held.run == *run => return Ok(()),
-                Some(held) if table.waits_for(&held.run, run, &mut HashSet::new()) => {
-                    return Err(for_ever(file, &held.run));
-                }
-                _ => {}
-            }
-            table.waiting.insert(run.clone(), file.to_owned());
-            table.lines.entry(file.to_owned()).or_default().clone()
-        };
-        let _waiting = Waiting(self, run);
-        let turn = line.lock_owned().await;
-        let lock = lock_file(file).map_err(|e| crate::state::failed("locking", file, &e))?;
-        loop {
-            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) => tokio::time::sleep(AGAIN).await,
-                Err(e) => return Err(crate::state::failed("locking", file, &e.into())),
-            }
-        }
-        self.lock().held.insert(file.to_owned(), Held { run: run.clone(), _lock: lock, _turn: turn });
-        Ok(())
+    /// What is held in the home `home`; the locks are files in `{home}/locks`.
+    pub fn new(home: &Path) -> Self {
+        Self { folder: home.join("locks"), table: Mutex::default() }
     }
 
-    /// Gives one state back.
-    pub fn release(&self, run: &RunId, file: &Path) {
+    /// Waits until `run` has `name`. What it has already it has once more.
+    pub async fn acquire(&self, run: &RunId, name: &str, patience: Patience) -> Result<(), HoldError> {
+        self.take(run, name, patience).await.map(drop)
+    }
+
+    /// The same, for as long as what is given lives, or until the run is left.
+    pub async fn acquire_for(
+        self: &Arc<Self>,
+        run: &RunId,
+        name: &str,
+        patience: Patience,
+    ) -> Result<Taken, HoldError> {
+        let serial = self.take(run, name, patience).await?;
+        Ok(Taken { holds: self.clone(), name: name.to_owned(), serial })
+    }
+
+    async fn take(&self, run: &RunId, name: &str, patience: Patience) -> Result<u64, HoldError> {
+        let (line, circle) = {
+            let mut table = self.lock();
+            if let Some(held) = table.held.get_mut(name)
+                && held.run == *run
+            {
+                held.times += 1;
+                return Ok(held.serial);
+            }
+            let holder = table.held.get(name).map(|held| held.run.clone());
+            let circle = holder.filter(|holder| table.waits_for(holder, run, &mut HashSet::new()));
+            table.waiting.push((run.clone(), name.to_owned()));
+            (table.lines.entry(name.to_owned()).or_default().clone(), circle)
+        };
+        let _waiting = Waiting(self, run, name);
+        let most = match circle {
+            Some(_) => Some(patience.most.map_or(patience.in_circle, |most| most.min(patience.in_circle))),
+            None => patience.most,
+        };
+        let taking = async {
+            let turn = line.lock_owned().await;
+            let us = format!("run {run} (process {})", std::process::id());
+            Ok::<_, HoldError>((turn, FileLock::take(&self.folder, name, &us).await?))
+        };
+        let told = self.told(taking, run, name);
+        let (turn, lock) = match most {
+            None => told.await?,
+            Some(most) => match (tokio::time::timeout(most, told).await, circle) {
+                (Ok(taken), _) => taken?,
+                (Err(_), Some(holder)) => return Err(HoldError::Circle { holder }),
+                (Err(_), None) => return Err(HoldError::Busy { holder: FileLock::holder(&self.folder, name) }),
+            },
+        };
         let mut table = self.lock();
-        if table.held.get(file).is_some_and(|held| held.run == *run) {
-            table.held.remove(file);
+        table.taken += 1;
+        let serial = table.taken;
+        table.held.insert(name.to_owned(), Held { run: run.clone(), serial, times: 1, _lock: lock, _turn: turn });
+        Ok(serial)
+    }
+
+    /// Says who is waited for, if it takes long.
+    async fn told<T>(&self, taking: impl Future<Output = T>, run: &RunId, name: &str) -> T {
+        let mut taking = std::pin::pin!(taking);
+        tokio::select! {
+            taken = &mut taking => return taken,
+            () = tokio::time::sleep(TELL) => {}
+        }
+        let holder = FileLock::holder(&self.folder, name).unwrap_or_else(|| "somebody".into());
+        tracing::warn!("run {run} waits for {name:?}: {holder} has it");
+        taking.await
+    }
+
+    /// Gives something back that `run` holds.
+    pub fn release(&self, run: &RunId, name: &str) {
+        self.give_back(name, |held| held.run == *run);
+    }
+
+    fn give_back(&self, name: &str, whose: impl Fn(&Held) -> bool) {
+        let mut table = self.lock();
+        if let Some(held) = table.held.get_mut(name).filter(|held| whose(held)) {
+            held.times -= 1;
+            if held.times == 0 {
+                table.held.remove(name);
+            }
         }
         table.sweep();
     }
@@ -113,13 +221,13 @@ impl Table {
             return false;
         }
         let below = self.waiting.iter().filter(|(waiting, _)| within(waiting, holder));
-        let mut holders = below.filter_map(|(_, key)| self.held.get(key));
+        let mut holders = below.filter_map(|(_, name)| self.held.get(name));
         holders.any(|held| self.waits_for(&held.run, run, seen))
     }
 
     /// Forgets lines in which nobody stands.
     fn sweep(&mut self) {
-        self.lines.retain(|key, line| Arc::strong_count(line) > 1 || self.held.contains_key(key));
+        self.lines.retain(|name, line| Arc::strong_count(line) > 1 || self.held.contains_key(name));
     }
 }
 
@@ -139,23 +247,27 @@ fn within(run: &RunId, above: &RunId) -> bool {
     }
 }
 
-fn for_ever(file: &Path, holder: &RunId) -> Failure {
-    let message = format!(
-        "the state in {} is held by run {holder}, which waits for this run: a photon that keeps state cannot call itself \
-         while a call of it is under way. Give the call another instance, or make it after the state is saved",
-        file.display()
-    );
-    Failure::with_code("Error", "ERR_STATE_BUSY", message)
+/// The lock `name` of a photon, or of programs that belong to none: `@locked name` and `this.withLock(name)` are one.
+pub fn lock_name(photon: Option<&str>, name: &str) -> String {
+    format!("{}:{name}", photon.unwrap_or_default())
 }
 
-/// The file whose lock stands for the state in `file`.
-pub(crate) fn lock_file(file: &Path) -> io::Result<File> {
-    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    crate::state::make_folder(folder)?;
-    let lock = folder.join(format!(".{}.lock", name.to_string_lossy()));
-    File::options().create(true).append(true).mode(0o600).open(lock)
+/// What a program is told that wants a state.
+pub(crate) fn state_failure(file: &Path, error: HoldError) -> Failure {
+    match error {
+        HoldError::Circle { holder } => {
+            let message = format!(
+                "the state in {} is held by run {holder}, which waits for this run: a photon that keeps state cannot call \
+                 itself while a call of it is under way. Give the call another instance, or make it after the state is \
+                 saved",
+                file.display()
+            );
+            Failure::with_code("Error", "ERR_STATE_BUSY", message)
+        }
+        other => {
+            Failure::with_code("Error", "ERR_STATE", format!("locking the state in {} failed: {other}", file.display()))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -186,30 +298,34 @@ mod tests {
     #[tokio::test]
     async fn one_after_the_other_and_never_in_a_circle() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (x, y) = (folder.path().join("p/x"), folder.path().join("p/y"));
-        let holds = Arc::new(Holds::default());
-        holds.acquire(&id("a"), &x).await.expect("free");
-        holds.acquire(&id("a"), &x).await.expect("held already");
+        let (x, y) = ("x", "y");
+        let holds = Arc::new(Holds::new(folder.path()));
+        let get = async |run: &str, name: &str| holds.acquire(&id(run), name, Patience::ENDLESS).await;
+        get("a", x).await.expect("free");
+        get("a", x).await.expect("held already");
         // Its own call would wait for ever.
-        let error = holds.acquire(&id("a_3"), &x).await.expect_err("a circle");
-        assert_eq!(error.code.as_deref(), Some("ERR_STATE_BUSY"));
+        assert!(matches!(get("a_3", x).await, Err(HoldError::Circle { holder }) if holder == id("a")));
         // Somebody else waits.
         let other = tokio::spawn({
-            let (holds, x) = (holds.clone(), x.clone());
-            async move { holds.acquire(&id("b"), &x).await }
+            let holds = holds.clone();
+            async move { holds.acquire(&id("b"), x, Patience::ENDLESS).await }
         });
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(!other.is_finished());
-        holds.release(&id("a"), &x);
+        // Once for each time.
+        holds.release(&id("a"), x);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!other.is_finished());
+        holds.release(&id("a"), x);
         other.await.expect("no panic").expect("its turn");
         // b holds x; c holds y and calls something that wants x; then b calls something that wants y.
-        holds.acquire(&id("c"), &y).await.expect("free");
+        get("c", y).await.expect("free");
         let waits = tokio::spawn({
-            let (holds, x) = (holds.clone(), x.clone());
-            async move { holds.acquire(&id("c_1"), &x).await }
+            let holds = holds.clone();
+            async move { holds.acquire(&id("c_1"), x, Patience::ENDLESS).await }
         });
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(holds.acquire(&id("b_7"), &y).await.is_err());
+        assert!(matches!(get("b_7", y).await, Err(HoldError::Circle { .. })));
         holds.release_all(&id("b"));
         waits.await.expect("no panic").expect("its turn");
         assert!(holds.lock().waiting.is_empty());
@@ -218,15 +334,25 @@ mod tests {
     #[tokio::test]
     async fn another_process_is_waited_for() {
         let folder = tempfile::tempdir().expect("a folder");
-        let x = folder.path().join("x");
+        let holds = Arc::new(Holds::new(folder.path()));
         // Another open file stands for another process.
-        let other = lock_file(&x).expect("made");
-        rustix::fs::flock(&other, FlockOperation::LockExclusive).expect("locked");
-        let holds = Holds::default();
-        let patience = Duration::from_millis(80);
-        assert!(tokio::time::timeout(patience, holds.acquire(&id("a"), &x)).await.is_err());
+        let other = FileLock::try_take(&folder.path().join("locks"), "x", "them").expect("works").expect("free");
+        let patience = Patience::of(Duration::from_millis(80));
+        match holds.acquire(&id("a"), "x", patience).await {
+            Err(error @ HoldError::Busy { .. }) => assert_eq!(error.to_string(), "them has it"),
+            other => panic!("{other:?}"),
+        }
         drop(other);
-        holds.acquire(&id("a"), &x).await.expect("free");
+        let taken = holds.acquire_for(&id("a"), "x", patience).await.expect("free");
         assert!(holds.lock().waiting.is_empty());
+        // The run was left, and has it again: what was taken before gives back nothing of that.
+        holds.release_all(&id("a"));
+        holds.acquire(&id("a"), "x", patience).await.expect("free");
+        drop(taken);
+        assert!(matches!(holds.acquire(&id("b"), "x", patience).await, Err(HoldError::Busy { .. })));
+        holds.release(&id("a"), "x");
+        drop(holds.acquire_for(&id("b"), "x", patience).await.expect("free"));
+        holds.acquire(&id("c"), "x", patience).await.expect("free");
+        assert_eq!(holds.lock().lines.len(), 1);
     }
 }

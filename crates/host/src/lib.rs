@@ -13,6 +13,8 @@ mod files;
 mod gate;
 mod holds;
 mod local;
+mod locks;
+mod named_locks;
 pub mod permissions;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -23,7 +25,9 @@ mod state;
 
 pub use fetch::{Resolve, SystemResolver, http_client};
 pub use gate::Gate;
+pub use holds::{HoldError, Holds, Patience, Taken, lock_name};
 pub use local::{Builder, LocalHost, Operations};
+pub use locks::FileLock;
 pub use permissions::{Access, Checkpoints, Grants, Permissions};
 pub use process::Facts;
 pub use saved::{Backup, RestoreError, SavedState};

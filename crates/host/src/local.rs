@@ -4,18 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use executor::{CallContext, EmittedAt, ExecError, Finished, Host};
+use executor::{CallContext, EmittedAt, ExecError, Finished, Hold, Host};
 use run::{Ask, Effect, EffectClass, Outcome, Payload, RunId};
 
 use crate::fetch::{Fetch, Resolve, SystemResolver};
 use crate::gate::Gate;
+use crate::holds::Holds;
 use crate::permissions::Permissions;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 use crate::process::Facts;
 use crate::screen::{NoScreen, Screen};
 use crate::state::States;
-use crate::{checkpoints, exec, fetch, files, process, state};
+use crate::{checkpoints, exec, fetch, files, named_locks, process, state};
 
 /// Operations that another crate performs, registered by the beginning of their names (`runs.`, `tools.`). Who needs
 /// permissions asks the [`Gate`] that the host was built with.
@@ -39,6 +40,7 @@ pub struct LocalHost {
     screen: Arc<dyn Screen>,
     facts: Facts,
     home: PathBuf,
+    holds: Arc<Holds>,
     states: States,
     fetch: Fetch,
     checkpoints: checkpoints::Checkpoints,
@@ -76,6 +78,11 @@ impl LocalHost {
     /// What decides on accesses; for operations of other crates.
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
+    }
+
+    /// What its runs hold against others.
+    pub fn holds(&self) -> &Arc<Holds> {
+        &self.holds
     }
 
     fn other(&self, op: &str) -> Option<&Arc<dyn Operations>> {
@@ -126,6 +133,7 @@ impl Builder {
         let home = std::path::absolute(&self.home).unwrap_or(self.home);
         let gate = Gate::new(self.permissions, self.screen.clone()).with_data(home.join("data"));
         let gate = Arc::new(gate);
+        let holds = Arc::new(Holds::new(&home));
         LocalHost {
             #[cfg(feature = "postgres")]
             postgres: postgres::Postgres::new(gate.clone(), self.resolver.clone(), self.value),
@@ -133,7 +141,8 @@ impl Builder {
             gate,
             screen: self.screen,
             facts: self.facts.unwrap_or_else(Facts::of_this_process),
-            states: States::new(home.join("state")),
+            states: States::new(home.join("state"), holds.clone()),
+            holds,
             home,
             checkpoints: checkpoints::Checkpoints::default(),
             others: self.others,
@@ -151,6 +160,8 @@ impl Host for LocalHost {
         match op {
             "fetch" => fetch::class(args),
             "process.info" | "env.get" | "env.list" | "state.load" | "run.caller" => EffectClass::Read,
+            // Nobody but those who wait sees it, and what was lost is done again.
+            "state.release" | "lock.take" | "lock.release" => EffectClass::Read,
             // Nobody knows whether a command may be run twice.
             "process.exec" => EffectClass::AtMostOnce,
             op if op.starts_with("fs.") => files::class(op),
@@ -175,6 +186,14 @@ impl Host for LocalHost {
         }
     }
 
+    fn hold(&self, op: &str, args: &Payload) -> Option<Hold> {
+        match op {
+            "state.load" | "state.save" | "state.release" => state::hold(op, args),
+            "lock.take" | "lock.release" => named_locks::hold(op, args),
+            _ => None,
+        }
+    }
+
     async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome {
         if let Some(other) = self.other(&op) {
             return other.clone().perform(context, op, args).await;
@@ -188,6 +207,9 @@ impl Host for LocalHost {
             "run.caller" => Ok(context.caller.unwrap_or_else(run::Json::null).into()),
             "state.load" => state::load(&self.states, &context, &args).await,
             "state.save" => state::save(&self.states, &context, args).await,
+            "state.release" => state::release(&self.states, &context, &args),
+            "lock.take" => named_locks::take(&self.holds, &context, &args).await,
+            "lock.release" => named_locks::release(&self.holds, &context, &args),
             op if op.starts_with("fs.") => files::perform(&self.gate, &context, op, args, self.value).await,
             op if op.starts_with("checkpoints.") => {
                 self.checkpoints.perform(&self.gate, &self.facts.cwd, &context, op, &args).await
@@ -215,7 +237,7 @@ impl Host for LocalHost {
     }
 
     fn left(&self, run: &RunId, how: &Result<Finished, ExecError>) {
-        self.states.left(run);
+        self.holds.release_all(run);
         self.screen.left(run);
         self.others.iter().for_each(|(_, operations)| operations.left(run, how));
     }

@@ -5,10 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::FlockOperation;
-
-use crate::holds::lock_file;
-use crate::state::{check_name, numbers, put_back};
+use crate::locks::FileLock;
+use crate::state::{check_name, held_name, numbers, put_back};
 
 /// An earlier state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +23,9 @@ pub struct Backup {
 pub struct SavedState {
     folder: PathBuf,
     instance: String,
+    locks: PathBuf,
+    /// What it is held under.
+    held: String,
 }
 
 /// Why an earlier state was not taken back.
@@ -46,7 +47,8 @@ impl SavedState {
     pub fn new(home: &Path, photon: &str, instance: &str) -> Result<Self, String> {
         check_name("state", "photon", photon).map_err(|failure| failure.message)?;
         check_name("state", "instance", instance).map_err(|failure| failure.message)?;
-        Ok(Self { folder: home.join("state").join(photon), instance: instance.to_owned() })
+        let (folder, instance) = (home.join("state").join(photon), instance.to_owned());
+        Ok(Self { folder, locks: home.join("locks"), held: held_name(photon, &instance), instance })
     }
 
     /// Where it lies.
@@ -99,12 +101,8 @@ impl SavedState {
 
     /// Puts an earlier state in the place of the present one, which becomes the newest earlier one.
     pub fn restore(&self, number: u64) -> Result<(), RestoreError> {
-        let lock = lock_file(&self.file())?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(RestoreError::Busy),
-            Err(e) => return Err(io::Error::from(e).into()),
-        }
+        let us = format!("somebody who takes an earlier state back (process {})", std::process::id());
+        let _lock = FileLock::try_take(&self.locks, &self.held, &us)?.ok_or(RestoreError::Busy)?;
         match fs::read(self.backup(number)) {
             Ok(state) => Ok(put_back(&self.folder, &self.instance, &state)?),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(RestoreError::Missing(number)),

@@ -2,8 +2,8 @@
 //!
 //! A save is written aside, synced, renamed, and its folder synced, so that a reader sees the old or the new, whole.
 //!
-//! A run that loads with `hold` keeps other runs from the state until it has saved, or is left (`holds`). If it was left
-//! in between, others may have saved: then its own save, which says what it had loaded, is refused.
+//! A run that loads with `hold` keeps other runs from the state until it has saved or released it, or is left (`holds`).
+//! If it was left in between, others may have saved: then its own save, which says what it had loaded, is refused.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,14 +11,14 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use executor::CallContext;
-use run::{Failure, Hash, Json, Outcome, Payload, RunId};
+use executor::{CallContext, Hold};
+use run::{Failure, Hash, Json, Outcome, Payload};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::args::{self, blocking};
-use crate::holds::Holds;
+use crate::holds::{Holds, Patience, state_failure};
 
 /// Earlier states that are kept of each instance.
 const BACKUPS: usize = 10;
@@ -60,8 +60,8 @@ fn default_instance() -> String {
 
 impl States {
     /// States below `root`, which need not exist.
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root: root.into(), holds: Arc::default() }
+    pub(crate) fn new(root: PathBuf, holds: Arc<Holds>) -> Self {
+        Self { root: root.into(), holds }
     }
 
     /// A photon may touch its own state and what all share, whatever name the program gives.
@@ -81,10 +81,20 @@ impl States {
         }
         Ok(self.root.join(&args.photon))
     }
+}
 
-    /// A run is not driven here any more.
-    pub(crate) fn left(&self, run: &RunId) {
-        self.holds.release_all(run);
+/// The name under which the state of an instance is held.
+pub(crate) fn held_name(photon: &str, instance: &str) -> String {
+    format!("state {photon}/{instance}")
+}
+
+/// What the operations on states do to what a run holds.
+pub(crate) fn hold(op: &str, args: &Payload) -> Option<Hold> {
+    let args: Args = args.json.to().ok()?;
+    let what = held_name(&args.photon, &args.instance);
+    match op {
+        "state.load" => args.hold.then_some(Hold::Takes(what)),
+        _ => Some(Hold::Gives(what)),
     }
 }
 
@@ -113,12 +123,14 @@ pub(crate) async fn load(states: &States, context: &CallContext, args: &Payload)
     if !args.hold {
         return Ok(read(&file)?.map_or_else(Payload::null, |(state, _)| state.into()));
     }
-    states.holds.acquire(&context.run, &file).await?;
+    let name = held_name(&args.photon, &args.instance);
+    let held = states.holds.acquire(&context.run, &name, Patience::ENDLESS).await;
+    held.map_err(|error| state_failure(&file, error))?;
     match read(&file) {
         Ok(Some((state, version))) => args::json(&json!({ "state": state, "version": version })),
         Ok(None) => args::json(&json!({ "state": null, "version": NONE })),
         Err(failure) => {
-            states.holds.release(&context.run, &file);
+            states.holds.release(&context.run, &name);
             Err(failure)
         }
     }
@@ -150,7 +162,7 @@ pub(crate) async fn save(states: &States, context: &CallContext, args: Payload) 
     let args: Args = args::read("state.save", &args)?;
     let folder = states.folder("state.save", context.photon.as_deref(), &args)?;
     let state = args.state.unwrap_or_else(Json::null);
-    let (holds, run, file) = (states.holds.clone(), context.run.clone(), folder.join(&args.instance));
+    let name = held_name(&args.photon, &args.instance);
     let saving = Saving { key: context.idempotency_key(), instance: args.instance, version: args.version };
     // Two syncs: always on another thread.
     let saved = blocking(false, move || match saving.replace(&folder, state.get()) {
@@ -159,8 +171,16 @@ pub(crate) async fn save(states: &States, context: &CallContext, args: Payload) 
         Err(e) => Err(failed("saving", &folder.join(&saving.instance), &e)),
     })
     .await;
-    holds.release(&run, &file);
+    states.holds.release(&context.run, &name);
     saved
+}
+
+/// Gives a state back that was loaded with `hold` and is not to be saved.
+pub(crate) fn release(states: &States, context: &CallContext, args: &Payload) -> Outcome {
+    let args: Args = args::read("state.release", args)?;
+    states.folder("state.release", context.photon.as_deref(), &args)?;
+    states.holds.release(&context.run, &held_name(&args.photon, &args.instance));
+    Ok(Payload::null())
 }
 
 fn changed(file: &Path) -> Failure {

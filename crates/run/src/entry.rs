@@ -78,6 +78,18 @@ pub struct Origin {
     /// How long it may take from its start, waits included, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub timeout: Option<Millis>,
+    /// What it holds against others from its start to its end.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub holds: Vec<Held>,
+}
+
+/// Something that a run holds against others while it is driven: the operation by which it takes it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// `lock.take`, …
+    pub op: String,
+    /// Its arguments.
+    pub args: Json,
 }
 
 /// The journal format that is written.

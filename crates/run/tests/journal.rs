@@ -100,6 +100,7 @@ fn start() -> Entry {
         by: Some("mcp".into()),
         fork: None,
         timeout: None,
+        holds: Vec::new(),
     };
     let params = Json::parse("{\"a\":1}".into()).unwrap().into();
     let start = Start {

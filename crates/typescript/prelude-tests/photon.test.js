@@ -81,6 +81,8 @@ test('a photon', async () => {
   await Promise.all([1, 2, 3].map(() => shop.memory.update('k', (old) => ({ n: old.n + 1 }))));
   assert.deepEqual(await shop.memory.get('k'), { n: 4 });
   assert.deepEqual(await shop.memory.keys(), ['k']);
+  await assert.rejects(shop.memory.update('k', () => { throw new Error('no'); }), { message: 'no' });
+  assert.deepEqual(await shop.memory.update('k', (old) => old), { n: 4 });
   await assert.rejects(shop.memory.set('m', new Map()), { name: 'TypeError', message: /memory value "m" is a Map\(0\), which JSON cannot hold/ });
   await shop.memory.clear();
   assert.equal(await shop.memory.has('k'), false);
@@ -101,6 +103,8 @@ test('a photon', async () => {
   const order = [];
   await Promise.all([1, 2].map((i) => shop.withLock('l', async () => { order.push(`+${i}`); await new Promise((r) => setTimeout(r, 5)); order.push(`-${i}`); })));
   assert.deepEqual(order, ['+1', '-1', '+2', '-2']);
+  await assert.rejects(shop.withLock('l', async () => { throw new Error('inside'); }), { message: 'inside' });
+  assert.equal(await shop.withLock('l', () => 5, 100), 5);
   assert.match(shop.storage('pics'), /\/\.photon\/data\/photon\.test\/pics$/);
   assert.throws(() => shop.storage('../../x'), RangeError);
 });
@@ -117,6 +121,7 @@ test('locks with a holder', async () => {
   await game.acquireLock('short', 'ann', 5);
   await new Promise((r) => setTimeout(r, 6));
   assert.equal(await game.acquireLock('short', 'bob'), true);
+  assert.equal((await new Photon().getLock('short')).holder, 'bob', 'of the photon, not of the object');
 });
 
 test('a class that extends nothing, and one that extends another', async () => {

@@ -7,29 +7,69 @@ function photonName() {
   return file.replace(/\.photon(?=\.[cm]?[jt]sx?$)/, '').replace(/\.[cm]?[jt]sx?$/, '') || 'main';
 }
 
-const photonLocks = new Map();
-
 const instanceName = () => current.instance ?? 'default';
 
 /** The folder of runs, states and data. */
 const photonHome = () => processInfo().home ?? platformModules.path.join(processInfo().homedir, '.photon');
 
+const turns = new Map();
+
 /** One after the other within this run; others wait for their turn. */
-async function runLock(name, body) {
-  requireFunction(body, 'fn');
-  const before = photonLocks.get(name) ?? Promise.resolve();
+async function inTurn(what, body) {
+  const before = turns.get(what) ?? Promise.resolve();
   const turn = Promise.withResolvers();
-  photonLocks.set(name, turn.promise);
+  turns.set(what, turn.promise);
   await before;
   try {
     return await body();
   } finally {
-    if (photonLocks.get(name) === turn.promise) photonLocks.delete(name);
+    if (turns.get(what) === turn.promise) turns.delete(what);
     turn.resolve();
   }
 }
 
-const withLock = runLock;
+/** Nobody else has the lock while `body` works, in this run or in another. `timeout`: how long to wait for other runs. */
+async function withLock(name, body, timeout) {
+  requireFunction(body, 'fn');
+  const lock = { name: String(name) };
+  return inTurn(`lock ${lock.name}`, async () => {
+    await perform('lock.take', timeout === undefined ? lock : { ...lock, timeout });
+    try {
+      return await body();
+    } finally {
+      await perform('lock.release', lock);
+    }
+  });
+}
+
+/**
+ * Changes what is kept in `place`: `change` gets it as an object to change, and nobody else has it meanwhile, in this run
+ * or in another. If the run stood still in between and another has changed it, `change` is called again.
+ */
+function changeState(place, change) {
+  return inTurn(`state ${place.photon} ${place.instance}`, async () => {
+    for (;;) {
+      const { state, version } = await perform('state.load', { ...place, hold: true });
+      const all = state ?? {};
+      const before = JSON.stringify(all);
+      let changed = false;
+      let result;
+      try {
+        result = await change(all);
+        changed = JSON.stringify(all) !== before;
+      } finally {
+        if (!changed) await perform('state.release', place);
+      }
+      if (!changed) return result;
+      try {
+        await perform('state.save', { ...place, version, state: all });
+        return result;
+      } catch (error) {
+        if (error.code !== 'ERR_STATE_CHANGED') throw error;
+      }
+    }
+  });
+}
 
 /** The state of other instances and the values all photons share have names of their own. */
 const memoryScopes = {
@@ -37,6 +77,11 @@ const memoryScopes = {
   session: () => ({ photon: photonName(), instance: `memory.session.${instanceName()}` }),
   global: () => ({ photon: '_shared', instance: 'memory' }),
 };
+
+/** `object[name] = value`, for any name. */
+function setOwn(object, name, value) {
+  Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+}
 
 /** Values that outlive a run, kept beside the photon's state. */
 class PhotonMemory {
@@ -48,16 +93,7 @@ class PhotonMemory {
   static async #load(scope) {
     return (await perform('state.load', PhotonMemory.#place(scope))) ?? {};
   }
-  /** Changes of one run happen one after the other, so that none is lost. */
-  static #change(scope, change) {
-    const place = PhotonMemory.#place(scope);
-    return runLock(`memory ${place.photon} ${place.instance}`, async () => {
-      const all = await PhotonMemory.#load(scope);
-      const result = await change(all);
-      await perform('state.save', { ...place, state: all });
-      return result;
-    });
-  }
+  static #change(scope, change) { return changeState(PhotonMemory.#place(scope), change); }
 
   async get(key, scope) {
     const all = await PhotonMemory.#load(scope);
@@ -65,7 +101,7 @@ class PhotonMemory {
   }
   async set(key, value, scope) {
     const json = strictJson(value, `memory value ${JSON.stringify(String(key))}`, 'state');
-    await PhotonMemory.#change(scope, (all) => { all[key] = JSON.parse(json); });
+    await PhotonMemory.#change(scope, (all) => setOwn(all, key, JSON.parse(json)));
   }
   async delete(key, scope) {
     return PhotonMemory.#change(scope, (all) => {
@@ -81,7 +117,7 @@ class PhotonMemory {
   async update(key, change, scope) {
     return PhotonMemory.#change(scope, async (all) => {
       const value = await change(Object.hasOwn(all, key) ? all[key] : null);
-      all[key] = JSON.parse(strictJson(value, `memory value ${JSON.stringify(String(key))}`, 'state'));
+      setOwn(all, key, JSON.parse(strictJson(value, `memory value ${JSON.stringify(String(key))}`, 'state')));
       return value;
     });
   }
@@ -159,12 +195,18 @@ function toolServer(server) {
 /** `HTTPServerMCP` → `http-server`. */
 const kebabName = (name) => name.replace(/MCP$/, '').replace(/([a-z0-9])([A-Z])|([A-Z]+)(?=[A-Z][a-z])/g, '$1$3-$2').replace(/-$/, '').toLowerCase();
 
+const nobodyHolds = { holder: null };
+
+/** Where it is kept who holds which lock. */
+const lockHolders = () => ({ photon: photonName(), instance: `memory.holders.${instanceName()}` });
+
+const heldNow = (all, name, now) => (Object.hasOwn(all, name) && all[name].expiresAt > now ? all[name] : nobodyHolds);
+
 const anonymousCaller = { id: 'anonymous', anonymous: true };
 
 class Photon {
   #memory;
   #schedule;
-  #locks = new Map();
 
   static getMCPName() { return kebabName(this.name); }
   static getToolMethods() { return toolNames(this.prototype); }
@@ -216,29 +258,34 @@ class Photon {
   async listMCPServers() { return [...new Set(((await perform('tools.list', {})) ?? []).map((tool) => tool.source))]; }
   setMCPFactory() { throw new Error('setMCPFactory() has no meaning here: MCP servers come from the configuration'); }
 
-  withLock(name, body) { return withLock(String(name), body); }
-  /** Locks with a holder by name. They live as long as this instance. */
-  async acquireLock(name, holder = this.caller.id, timeout = 30_000) {
-    const held = this.#held(name);
-    if (held.holder !== null && held.holder !== holder) return false;
-    const now = Date.now();
-    this.#locks.set(String(name), { holder: String(holder), acquiredAt: held.acquiredAt ?? now, expiresAt: now + timeout });
-    return true;
+  withLock(name, body, timeout) { return withLock(name, body, timeout); }
+  /** Locks with a holder by name, for a time. They outlive runs, as the memory does. */
+  acquireLock(name, holder = this.caller.id, timeout = 30_000) {
+    return Photon.#changeLock(name, (held, now) => {
+      if (held.holder !== null && held.holder !== String(holder)) return null;
+      return { holder: String(holder), acquiredAt: held.acquiredAt ?? now, expiresAt: now + timeout };
+    });
   }
-  async transferLock(name, to, from = this.caller.id) {
-    const held = this.#held(name);
-    if (held.holder !== from) return false;
-    this.#locks.set(String(name), { ...held, holder: String(to), expiresAt: Date.now() + (held.expiresAt - held.acquiredAt) });
-    return true;
+  transferLock(name, to, from = this.caller.id) {
+    return Photon.#changeLock(name, (held, now) => (held.holder !== String(from) ? null
+      : { ...held, holder: String(to), expiresAt: now + (held.expiresAt - held.acquiredAt) }));
   }
-  async releaseLock(name, holder = this.caller.id) {
-    if (this.#held(name).holder !== holder) return false;
-    return this.#locks.delete(String(name));
+  releaseLock(name, holder = this.caller.id) {
+    return Photon.#changeLock(name, (held) => (held.holder !== String(holder) ? null : nobodyHolds));
   }
-  async getLock(name) { return { ...this.#held(name) }; }
-  #held(name) {
-    const held = this.#locks.get(String(name));
-    return held !== undefined && held.expiresAt > Date.now() ? held : { holder: null };
+  async getLock(name) { return { ...heldNow((await perform('state.load', lockHolders())) ?? {}, String(name), Date.now()) }; }
+
+  /** What `change` makes of a lock is kept; with null it stays as it is, and the answer is false. */
+  static #changeLock(name, change) {
+    return changeState(lockHolders(), (all) => {
+      const now = Date.now();
+      const next = change(heldNow(all, String(name), now), now);
+      if (next === null) return false;
+      for (const other of Object.keys(all)) if (heldNow(all, other, now) === nobodyHolds) delete all[other];
+      delete all[String(name)];
+      if (next !== nobodyHolds) setOwn(all, String(name), next);
+      return true;
+    });
   }
 
   get memory() { return this.#memory ??= new PhotonMemory(); }

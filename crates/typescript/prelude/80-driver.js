@@ -238,14 +238,13 @@ const settingsPlace = () => ({ photon: photonName(), instance: `${current.instan
 async function loadSettings(settings) {
   const saved = (await perform('state.load', settingsPlace())) ?? {};
   for (const name of Object.keys(settings)) if (Object.hasOwn(saved, name)) settings[name] = saved[name];
-  return saved;
 }
 
 /** The tool `settings`: keeps what is given, and shows all of them. */
-async function changeSettings(settings, saved, changes) {
+async function changeSettings(settings, changes) {
   if (Object.keys(changes).length > 0) {
     Object.assign(settings, changes);
-    await perform('state.save', { ...settingsPlace(), state: { ...saved, ...changes } });
+    await changeState(settingsPlace(), (saved) => Object.assign(saved, changes));
   }
   return settings;
 }
@@ -259,8 +258,8 @@ async function runClass(Class, method, params) {
   const early = keys.length ? await kept.load() : null;
   const photon = lendPhoton(new Class(...injected(early)));
   if (current.about.settings && isObject(photon.settings)) {
-    const saved = await loadSettings(photon.settings);
-    if (method === 'settings') return changeSettings(photon.settings, saved, params ?? {});
+    await loadSettings(photon.settings);
+    if (method === 'settings') return changeSettings(photon.settings, params ?? {});
   }
   const tool = chooseTool(photon, method, what);
   const keepsState = typeof photon.getState === 'function';

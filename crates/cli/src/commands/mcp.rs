@@ -77,6 +77,8 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
     let scope = Scope::BegunBy(NAME.into(), Place::new(&session.home));
     let supervision = Supervision::new(work.calls.supervisor().clone(), scope, Policy::default());
     tokio::spawn(async move { supervision.work().await });
+    let calls = work.calls.clone();
+    tokio::spawn(async move { calls.take_up_retries(Some(NAME)).await });
     let stop = stops()?;
     match http {
         Some(http) => {

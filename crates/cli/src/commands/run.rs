@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ::run::RunId;
-use daemon::{Call, Prepared, middleware};
+use daemon::{Call, Handed, Prepared, middleware};
 
 use crate::{
     dags, drive, handoff, output,
@@ -44,7 +44,7 @@ pub struct Args {
     /// The run's id [default: made from the time]
     #[arg(long, value_name = "RUN")]
     id: Option<RunId>,
-    /// Hand the run to the daemon, print its id, and return; the daemon's permissions and limits hold
+    /// Hand the run to the daemon, print its id when it has begun, and return; the daemon's permissions and limits hold
     #[arg(long)]
     detach: bool,
 }
@@ -95,8 +95,8 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
         match source::photon_name(&args.file) {
             Some(photon) => {
                 let prepared = work.calls.prepare(Call { photon, ..call }).await?;
-                match args.key.is_some() || middleware::asked_for(&prepared.tool.tags) {
-                    true => return called(session, &work, prepared, &screen, args.detach).await,
+                match taker.is_some() || attended(&prepared) {
+                    true => return called(session, &work, prepared, &screen, taker).await,
                     false => prepared.new,
                 }
             }
@@ -108,8 +108,8 @@ pub async fn run(session: &Session, args: Args) -> Result<u8, Error> {
                     session.events.also(folder.unwrap_or(std::path::Path::new(".")).to_owned());
                 }
                 match program {
-                    Program::Call(prepared) if args.key.is_some() || middleware::asked_for(&prepared.tool.tags) => {
-                        return called(session, &work, *prepared, &screen, args.detach).await;
+                    Program::Call(prepared) if taker.is_some() || attended(&prepared) => {
+                        return called(session, &work, *prepared, &screen, taker).await;
                     }
                     Program::Call(prepared) => prepared.new,
                     Program::Run(new) => new,
@@ -145,25 +145,34 @@ async fn hand_over(session: &Session, daemon: &mut handoff::Daemon, run: &RunId)
         output::error_line(format!("run {run} was begun, and is resumable: quicksave resume {run}"));
         return Err(error.into());
     }
+    Ok(handed(session, run.as_str()))
+}
+
+fn handed(session: &Session, run: &str) -> u8 {
     if session.globals.json {
         output::json(&serde_json::json!({ "runId": run, "status": "running" }));
     } else {
-        output::line(run.as_str());
+        output::line(run);
     }
-    Ok(crate::report::exit::COMPLETED)
+    crate::report::exit::COMPLETED
 }
 
-/// A call around which its tags ask for something.
+/// Whether something is to be done around the call.
+fn attended(prepared: &Prepared) -> bool {
+    prepared.key.is_some() || middleware::asked_for(&prepared.tool.tags)
+}
+
+/// A call around which its tags ask for something, or one that the daemon makes.
 async fn called(
     session: &Session,
     work: &Work,
     prepared: Prepared,
     screen: &Terminal,
-    detach: bool,
+    taker: Option<handoff::Daemon>,
 ) -> Result<u8, Error> {
-    if detach {
-        let what = format!("the tags of {} are kept by the process that calls it", prepared.tool.name);
-        return Err(Error::usage(what, "leave --detach out"));
+    if let Some(mut daemon) = taker {
+        let run = daemon.call(&Handed::from(&prepared)).await?;
+        return Ok(handed(session, &run));
     }
     let running = work.calls.start_prepared(prepared).await?;
     let code = drive::follow(session, running, screen).await;

@@ -18,6 +18,11 @@ impl<'a> Daemon<'a> {
         Self { home }
     }
 
+    /// One that was started in another way.
+    pub fn adopt(home: &'a Home) -> Self {
+        Self { home }
+    }
+
     pub fn status(&self) -> Value {
         self.home.json(&["daemon", "status"])
     }

@@ -1,6 +1,7 @@
 //! The real binary on homes of its own.
 
 mod asking;
+mod between;
 mod calls;
 mod contract;
 mod daemon;

@@ -287,3 +287,34 @@ fn a_call_runs_the_files_of_now() {
     assert_eq!(session.call("say_word", json!({ "a": "x" }))["isError"], true);
     assert_eq!(session.end(), 0);
 }
+
+#[test]
+fn calls_with_one_key_are_one_run() {
+    let text = "export default class Shop {
+  made = 0;
+  getState() { return { made: this.made }; }
+  setState(state) { this.made = state.made; }
+  async pay(params: { cents: number }) { this.made += 1; return { made: this.made, cents: params.cents }; }
+  /** @idempotent params.order */
+  async order(params: { order: string }) { this.made += 1; return { made: this.made, order: params.order }; }
+}
+";
+    let home = Home::with_photons(&[("shop", text)]);
+    let mut session = Session::begin(&home, &[]);
+    let mut call = |name: &str, args: Value, key: Option<&str>| {
+        let meta = key.map_or_else(|| json!({}), |key| json!({ "idempotencyKey": key }));
+        let result =
+            session.ask("tools/call", json!({ "name": name, "arguments": args, "_meta": meta }))["result"].take();
+        assert_ne!(result["isError"], true, "{result}");
+        (result["structuredContent"].clone(), result["_meta"]["runId"].clone())
+    };
+    let first = call("shop_pay", json!({ "cents": 5 }), Some("a"));
+    assert_eq!(first.0, json!({ "made": 1, "cents": 5 }));
+    assert_eq!(call("shop_pay", json!({ "cents": 5 }), Some("a")), first);
+    assert_eq!(call("shop_pay", json!({ "cents": 5 }), Some("b")).0["made"], 2);
+    assert_eq!(call("shop_pay", json!({ "cents": 5 }), None).0["made"], 3);
+    let order = call("shop_order", json!({ "order": "x" }), None);
+    assert_eq!(call("shop_order", json!({ "order": "x" }), None), order);
+    assert_eq!(call("shop_order", json!({ "order": "y" }), None).0["made"], 5);
+    assert_eq!(session.end(), 0);
+}

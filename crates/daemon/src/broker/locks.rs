@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::locks::FileLock;
+use host::FileLock;
 
 /// Those who may wait for one lock.
 const MAX_WAITING: usize = 1_024;
@@ -193,7 +193,8 @@ impl Table {
             self.locks.remove(name);
             return;
         }
-        match FileLock::try_take(&self.folder, name) {
+        let us = format!("a client of the daemon (process {})", std::process::id());
+        match FileLock::try_take(&self.folder, name, &us) {
             Ok(Some(file)) => {
                 let Some(Waiter { asker, lease, .. }) = lock.waiting.pop_front() else { return };
                 let expires = lease.and_then(|lease| now.checked_add(lease));
@@ -282,13 +283,13 @@ mod tests {
     fn who_works_without_the_daemon_is_waited_for() {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut table, now) = (Table::new(folder.path().to_owned(), 1), Instant::now());
-        let outside = FileLock::try_take(folder.path(), "a").expect("works").expect("free");
+        let outside = FileLock::try_take(folder.path(), "a", "test").expect("works").expect("free");
         table.lock("a", asker(1), WAIT, None, now).expect("asked");
         table.tick(now);
         assert_eq!(table.told(), []);
         drop(outside);
         table.tick(now);
         assert_eq!(locked(&table.told()), [(1, 1)]);
-        assert!(FileLock::try_take(folder.path(), "a").expect("works").is_none());
+        assert!(FileLock::try_take(folder.path(), "a", "test").expect("works").is_none());
     }
 }

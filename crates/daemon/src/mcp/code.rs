@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use executor::{ExecError, Executor, Finished, Request, Retry};
+use executor::{ExecError, Executor, Finished, Request, Retry, Terms};
 use rmcp::model::{CallToolResponse, CallToolResult, JsonObject, Tool, ToolAnnotations};
 use run::{RunId, Status, Summary, entry::Waiting};
 use serde::Deserialize;
@@ -240,7 +240,7 @@ async fn start(call: &Call<'_>, args: RunArgs) -> Result<CallToolResponse, CallT
     }
     let mut followed = call.follow(&run);
     let supervisor = call.shared().supervisor();
-    let running = supervisor.start_within(new, timeout.map(Duration::from_millis)).await.map_err(failed)?;
+    let running = supervisor.start_on(new, Terms::within(timeout.map(Duration::from_millis))).await.map_err(failed)?;
     Ok(call.see(&running, &mut followed, &[], &of_code).await)
 }
 

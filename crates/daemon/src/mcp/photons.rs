@@ -172,33 +172,32 @@ pub async fn call(
     offer: &Offer,
     mut args: JsonObject,
 ) -> Result<CallToolResponse, CallToolResult> {
-    let meta = |name: &str| served.context.meta.0.0.get(name).and_then(Value::as_str).map(str::to_owned);
-    let mut instance = meta(INSTANCE);
+    let of_meta = |name: &str| served.context.meta.0.0.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut instance = of_meta(INSTANCE);
     if offer.instance
         && let Some(Value::String(named)) = args.remove(INSTANCE)
     {
         instance = Some(named);
     }
-    let run = served.fresh_id();
-    let mut followed = served.follow(&run);
     let call = Call {
         photon: offer.photon.clone(),
         method: Some(offer.method.clone()),
         instance,
         args,
-        id: Some(run.clone()),
-        key: meta(KEY),
+        key: of_meta(KEY),
         caller: Some(served.caller()),
         ..Call::default()
     };
-    let running = served.shared().calls.start(call).await.map_err(|error| match &error {
+    let failed = |error: CallError| match &error {
         CallError::Exec(cause) => results::exec_error(cause),
         _ => results::error(error.to_string()),
-    })?;
-    if running.run != run {
-        // The run of the key, which may have begun long ago.
-        followed = served.follow(&running.run);
-    }
+    };
+    let calls = &served.shared().calls;
+    let mut prepared = calls.prepare(call).await.map_err(failed)?;
+    let run = prepared.keyed_id().unwrap_or_else(|| served.fresh_id());
+    prepared.new.id = Some(run.clone());
+    let mut followed = served.follow(&run);
+    let running = calls.start_prepared(prepared).await.map_err(failed)?;
     Ok(served.see(&running, &mut followed, &[], &result(Some(offer))).await)
 }
 

@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use host::{HoldError, Holds, Patience, Taken, lock_name};
+use run::RunId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Held, LockFailed, Locking, Refusal};
+use super::{Refusal, Subject};
 
 /// Calls of one method that may wait; beyond it they are refused.
 const MOST: usize = 10_000;
@@ -28,32 +30,39 @@ struct Queue {
     waiting: Arc<Semaphore>,
 }
 
-/// A place; dropping it lets the next one in.
+/// A place among the calls of this process; dropping it lets the next one in.
 pub struct Place {
     _place: OwnedSemaphorePermit,
-    _lock: Held,
 }
 
 impl Queues {
-    /// Waits for one of `places` under `name`.
-    pub async fn enter(&self, name: &str, places: u64, locks: &dyn Locking) -> Result<Place, Refusal> {
+    /// Waits for one of `places` for `run`: within this process, and a lock among all, with its name.
+    pub(super) async fn enter(
+        &self,
+        subject: &Subject,
+        places: u64,
+        holds: &Arc<Holds>,
+        run: &RunId,
+    ) -> Result<(Place, Taken, String), Refusal> {
         let places = usize::try_from(places).unwrap_or(MOST).clamp(1, MOST);
-        let queue = self.queue(name, places);
+        let queue = self.queue(&subject.name, places);
         let waits = queue.waiting.clone().try_acquire_owned().map_err(|_| Refusal::QueueFull { most: MOST })?;
         let place = queue.places.clone().acquire_owned().await.map_err(|_| Refusal::QueueFull { most: MOST })?;
         // Only the first of this process looks for a place among processes, so that the order is kept.
-        let lock = 'found: loop {
+        let (taken, lock) = 'found: loop {
             for n in 0..places {
-                match locks.take(&format!("queue:{name}:{n}"), Some(Duration::ZERO)).await {
-                    Ok(held) => break 'found held,
-                    Err(LockFailed::Busy) => {}
-                    Err(LockFailed::Broken(cause)) => return Err(Refusal::Locks { cause }),
+                let lock = format!("queue {} {n}", subject.name);
+                let full = lock_name(Some(&subject.photon), &lock);
+                match holds.acquire_for(run, &full, Patience::of(Duration::ZERO)).await {
+                    Ok(taken) => break 'found (taken, lock),
+                    Err(HoldError::Io(cause)) => return Err(Refusal::Locks { cause: cause.to_string() }),
+                    Err(_) => {}
                 }
             }
             tokio::time::sleep(LOOK).await;
         };
         drop(waits);
-        Ok(Place { _place: place, _lock: lock })
+        Ok((Place { _place: place }, taken, lock))
     }
 
     fn queue(&self, name: &str, places: usize) -> Arc<Queue> {

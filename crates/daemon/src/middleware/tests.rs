@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use executor::ExecError;
-use run::program::ProgramError;
+use run::{Payload, program::ProgramError};
 use serde_json::{Map, json};
+use tokio::sync::watch;
 
 use super::*;
 use crate::{Call, Catalog};
@@ -60,7 +61,8 @@ struct Played {
     most: AtomicUsize,
     /// How long runs take, in milliseconds.
     takes: AtomicU64,
-    timeouts: Mutex<Vec<Option<Duration>>>,
+    terms: Mutex<Vec<Terms>>,
+    ids: AtomicUsize,
 }
 
 impl Played {
@@ -84,8 +86,12 @@ struct Stage(Arc<Played>);
 
 #[async_trait]
 impl Work for Stage {
-    async fn start(&self, new: NewRun, timeout: Option<Duration>) -> Result<Running, CallError> {
-        self.0.timeouts.lock().unwrap().push(timeout);
+    fn fresh_id(&self) -> RunId {
+        format!("fresh_{}", self.0.ids.fetch_add(1, Ordering::SeqCst)).parse().unwrap()
+    }
+
+    async fn start(&self, new: NewRun, terms: Terms) -> Result<Running, CallError> {
+        self.0.terms.lock().unwrap().push(terms);
         self.0.started.lock().unwrap().push(new.params.value()["i"].as_u64().unwrap_or_default());
         let n = self.0.started.lock().unwrap().len();
         Ok(self.0.play(format!("run_{n}").parse().unwrap()))
@@ -112,8 +118,7 @@ fn rig(tags: &str) -> Rig {
     );
     std::fs::write(home.path().join("p.photon.ts"), source).unwrap();
     let clock = Arc::new(Hands { now: AtomicU64::new(1_000_000), ..Hands::default() });
-    let middleware =
-        Middleware::new(home.path(), Arc::new(crate::locks::Locks::new(home.path(), "test")), clock.clone());
+    let middleware = Middleware::new(home.path(), Arc::new(Holds::new(home.path())), clock.clone());
     let catalog = Catalog::new([home.path().to_owned()]);
     Rig { catalog, middleware, clock, played: Arc::default(), home }
 }
@@ -121,8 +126,7 @@ fn rig(tags: &str) -> Rig {
 impl Rig {
     /// As another process of the same home.
     fn other(&self) -> Middleware {
-        let locks = Arc::new(crate::locks::Locks::new(self.home.path(), "test"));
-        Middleware::new(self.home.path(), locks, self.clock.clone())
+        Middleware::new(self.home.path(), Arc::new(Holds::new(self.home.path())), self.clock.clone())
     }
 
     fn prepared(&self, args: Value) -> Prepared {
@@ -208,7 +212,7 @@ async fn retryable_takes_the_same_run_up_again() {
     rig.clock.advance(10_000).await;
     assert_eq!(ended.await.unwrap().unwrap(), Finished::Completed(Payload::from(json!(3))));
     assert_eq!(rig.played.started.lock().unwrap().len(), 1, "one run");
-    assert_eq!(*rig.played.timeouts.lock().unwrap(), [Some(Duration::from_secs(60))]);
+    assert_eq!(*rig.played.terms.lock().unwrap(), [Terms::within(Some(Duration::from_secs(60)))]);
 }
 
 #[tokio::test]
@@ -270,9 +274,56 @@ async fn locked_one_after_the_other_by_argument() {
         call.await.unwrap();
     }
     assert_eq!(rig.played.most.load(Ordering::SeqCst), 1);
-    let held = rig.middleware.locks.take("p:board:a", Some(Duration::ZERO)).await.unwrap();
+    let somebody = "somebody".parse().unwrap();
+    let now = Patience::of(Duration::ZERO);
+    let held = rig.middleware.holds.acquire_for(&somebody, "p:board:a", now).await.unwrap();
     rig.call(json!({"id": "b"})).await.unwrap();
     drop(held);
+    // What the run is to hold whoever drives it is in its journal.
+    let terms = rig.played.terms.lock().unwrap().last().unwrap().clone();
+    assert_eq!((&*terms.holds[0].op, terms.holds[0].args.value()), ("lock.take", json!({"name": "board:b"})));
+}
+
+#[tokio::test]
+async fn attempts_to_come_outlive_their_process() {
+    let rig = rig("* @retryable 3 10s\n* @circuitBreaker 1 1h");
+    rig.fails(2);
+    let other = rig.other();
+    let running = rig.start_on(&rig.middleware, json!({})).await.unwrap();
+    let run = running.run.clone();
+    settle().await;
+    let file = rig.home.path().join(format!("calls/retries/{run}.json"));
+    assert!(file.exists());
+    let take_up = async || {
+        for left in other.left().await {
+            let (other, work) = (other.clone(), Arc::new(Stage(rig.played.clone())));
+            tokio::spawn(async move { other.go_on(left, work).await });
+        }
+        settle().await;
+    };
+    // As long as the process lives nobody else goes on with it.
+    take_up().await;
+    rig.clock.advance(9_000).await;
+    assert_eq!(rig.played.attempts.load(Ordering::SeqCst), 1);
+    // It is left in the pause: nothing is forgotten.
+    running.control().leave();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(file.exists());
+    rig.clock.advance(2_000).await;
+    assert_eq!(rig.played.attempts.load(Ordering::SeqCst), 1);
+    take_up().await;
+    assert_eq!(rig.played.attempts.load(Ordering::SeqCst), 2, "it is due");
+    // That attempt failed too; the next comes after the pause, and is good.
+    assert!(file.exists());
+    rig.clock.advance(10_000).await;
+    assert_eq!(rig.played.attempts.load(Ordering::SeqCst), 3);
+    settle().await;
+    assert!(!file.exists());
+    rig.call(json!({})).await.expect("the circuit was told of the good end");
+    // What is damaged is removed.
+    std::fs::write(&file, "{").unwrap();
+    take_up().await;
+    assert!(!file.exists());
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use host::FileLock;
+
 use super::task::Task;
 use crate::broker::private_folder;
-use crate::locks::FileLock;
 
 /// The files.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ impl Shelf {
     pub(super) fn change<T>(&self, work: impl FnOnce(&Self) -> Result<T, String>) -> Result<T, String> {
         let began = std::time::Instant::now();
         let _lock = loop {
-            match FileLock::try_take(&self.locks, "schedules") {
+            match FileLock::try_take(&self.locks, "schedules", "who changes schedules") {
                 Ok(Some(lock)) => break lock,
                 Ok(None) if began.elapsed().as_secs() < 10 => std::thread::sleep(std::time::Duration::from_millis(5)),
                 Ok(None) => return Err("the schedules are being changed by another process: try again".into()),

@@ -17,6 +17,9 @@ pub enum Step {
     Read,
     Write,
     Slow,
+    /// Takes the one thing that runs hold against each other, and gives it back.
+    Take,
+    Give,
     SyncRead,
     SyncWrite,
     Timer(u64),
@@ -130,6 +133,8 @@ impl Machine {
                 Step::Read => call("read"),
                 Step::Write => call("write"),
                 Step::Slow => call("slow"),
+                Step::Take => call("take"),
+                Step::Give => call("give"),
                 Step::Long(size) => Effect::Call {
                     op: "write".into(),
                     args: Payload { json: Json::of(&label).unwrap(), bytes: Some(vec![7; size].into()) },

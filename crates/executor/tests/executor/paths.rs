@@ -194,3 +194,49 @@ fn where_checkpoints_are_kept_apart_a_run_takes_only_its_own_with_it() {
     assert!(keys("runs/c/") > 0);
     assert!(matches!(elsewhere.resume("c").unwrap(), Finished::Waiting(_)));
 }
+
+#[test]
+fn what_a_run_held_it_takes_again_before_it_goes_on() {
+    for snapshots in [SnapshotPolicy::Always, SnapshotPolicy::Never] {
+        // Behind the answer a write stands still in the turn: a replay that went ahead would do it at once.
+        let script = vec![vec![Read, Take, Checkpoint, Ask, SyncWrite, Give, Ask, SyncWrite]];
+        let rig = Rig::new(snapshots);
+        let (a, b): (run::RunId, run::RunId) = ("a".parse().unwrap(), "b".parse().unwrap());
+        assert!(matches!(rig.start("a", &script).unwrap(), Finished::Waiting(_)));
+        assert_eq!(*rig.host.holder.lock().unwrap(), None, "nobody drives it");
+        let answer = || {
+            let answer = Request::Answer { n: None, id: None, value: Json::null() };
+            rig.io.block_on(rig.executor.post(&a, &answer)).unwrap();
+        };
+        let written = || rig.host.performed.lock().unwrap().get("a/4").copied();
+        answer();
+        *rig.host.holder.lock().unwrap() = Some(b.clone());
+        std::thread::scope(|scope| {
+            let resumed = scope.spawn(|| rig.resume("a"));
+            std::thread::sleep(std::time::Duration::from_millis(150));
+            assert!(!resumed.is_finished());
+            assert_eq!(written(), None, "{snapshots:?}");
+            *rig.host.holder.lock().unwrap() = None;
+            assert!(matches!(resumed.join().unwrap().unwrap(), Finished::Waiting(_)));
+        });
+        assert_eq!(written(), Some(1));
+        // It was given back: others may have it now.
+        *rig.host.holder.lock().unwrap() = Some(b);
+        answer();
+        assert_eq!(seen(&rig.resume("a").unwrap()).len(), 9);
+    }
+}
+
+#[test]
+fn who_waits_for_what_it_held_can_be_cancelled() {
+    let rig = Rig::new(SnapshotPolicy::WhenItPays);
+    rig.start("a", &vec![vec![Take, Ask, Give]]).unwrap();
+    *rig.host.holder.lock().unwrap() = Some("b".parse().unwrap());
+    std::thread::scope(|scope| {
+        let resumed = scope.spawn(|| rig.resume("a"));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let cancel = Request::Cancel { reason: "enough".into() };
+        rig.io.block_on(rig.executor.post(&"a".parse().unwrap(), &cancel)).unwrap();
+        assert_eq!(resumed.join().unwrap().unwrap(), Finished::Cancelled("enough".into()));
+    });
+}

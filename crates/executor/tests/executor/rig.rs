@@ -10,7 +10,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use executor::{CallContext, Config, Executor, Finished, Host, NewRun, Opened, Parts, Retry, SnapshotPolicy, World};
+use executor::{
+    CallContext, Config, ExecError, Executor, Finished, Hold, Host, NewRun, Opened, Parts, Retry, SnapshotPolicy, World,
+};
 use run::{Ask, Effect, EffectClass, Json, Outcome, Payload, RunId, Seed};
 use store::{CheckpointStore, JournalStore, Owner, memory::MemoryStore};
 
@@ -35,6 +37,8 @@ pub struct Counting {
     pub answers: Mutex<bool>,
     /// Effects whose results were recorded before this life, and how often they had been performed.
     pub settled: Mutex<BTreeMap<String, u64>>,
+    /// Who holds what there is to hold.
+    pub holder: Mutex<Option<RunId>>,
     next: AtomicU64,
 }
 
@@ -43,13 +47,21 @@ impl Counting {
     pub fn skip_to(&self, before: &Rig) {
         self.next.store(before.host.next.load(Ordering::Relaxed), Ordering::Relaxed);
     }
+
+    fn takes(&self, run: &RunId) -> bool {
+        self.holder.lock().unwrap().get_or_insert_with(|| run.clone()) == run
+    }
+
+    fn gives(&self, run: &RunId) {
+        self.holder.lock().unwrap().take_if(|holder| holder == run);
+    }
 }
 
 #[async_trait]
 impl Host for Counting {
     fn class(&self, op: &str, _: &Payload) -> EffectClass {
         match op {
-            "read" => EffectClass::Read,
+            "read" | "take" => EffectClass::Read,
             "once" => EffectClass::AtMostOnce,
             _ => EffectClass::Write,
         }
@@ -57,11 +69,29 @@ impl Host for Counting {
 
     async fn perform(self: Arc<Self>, context: CallContext, op: String, args: Payload) -> Outcome {
         *self.performed.lock().unwrap().entry(context.idempotency_key()).or_default() += 1;
+        while op == "take" && !self.takes(&context.run) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if op == "give" {
+            self.gives(&context.run);
+        }
         if op == "slow" {
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
         let value = self.next.fetch_add(1, Ordering::Relaxed);
         Ok(Payload { json: Json::of(&value).unwrap(), bytes: args.bytes })
+    }
+
+    fn hold(&self, op: &str, _: &Payload) -> Option<Hold> {
+        match op {
+            "take" => Some(Hold::Takes("it".into())),
+            "give" => Some(Hold::Gives("it".into())),
+            _ => None,
+        }
+    }
+
+    fn left(&self, run: &RunId, _: &Result<Finished, ExecError>) {
+        self.gives(run);
     }
 
     async fn ask(self: Arc<Self>, _: CallContext, ask: Ask) -> Option<Outcome> {

@@ -88,6 +88,7 @@ impl Host {
                 self.states.insert(key(&a), a["state"].clone());
                 Ok(Payload::null())
             }
+            "state.release" | "lock.take" | "lock.release" => Ok(Payload::null()),
             "runs.list" => Ok(json!({"runs": []}).into()),
             "tools.list" => {
                 Ok(json!([{"name": "search_repos", "source": "github"}, {"name": "list_issues", "source": "github"}])
