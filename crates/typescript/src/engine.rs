@@ -71,10 +71,10 @@ impl Engine {
 
     /// A fresh instance around `state`.
     pub fn instantiate(&self, state: State) -> Result<Made, GuestError> {
-        let state = match self.spare.take(state) {
-            Ok(made) => return Ok(made),
-            Err(state) => state,
-        };
+        if let Some((mut store, instance)) = self.spare.take(&state.limiter) {
+            *store.data_mut() = state;
+            return Ok((store, instance));
+        }
         if let Ok(pre) = &self.pool {
             let mut store = store(pre, state);
             match pre.instantiate(&mut store) {

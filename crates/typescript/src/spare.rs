@@ -11,7 +11,7 @@ use wasmtime::{Instance, InstancePre, Store};
 
 use crate::engine::{self, Engine};
 use crate::image::PAGE;
-use crate::program::State;
+use crate::program::{Limiter, State};
 
 /// An instance with the host's part of it.
 pub type Made = (Store<State>, Instance);
@@ -40,16 +40,12 @@ impl Spare {
         self.wanted.store(true, Ordering::Relaxed);
     }
 
-    /// The one that is ready, around `state`; gives the state back if there is none.
-    pub fn take(&self, state: State) -> Result<Made, State> {
-        let Some((mut store, instance)) = self.lock().take() else { return Err(state) };
-        let memory = instance.get_memory(&mut store, "memory");
-        if !memory.is_some_and(|memory| state.limiter.allows(memory.data_size(&store))) {
-            // The way without says what is wrong.
-            return Err(state);
-        }
-        *store.data_mut() = state;
-        Ok((store, instance))
+    /// The one that is ready, if `limiter` allows its memory: the way without it says what is wrong. The state in it is
+    /// nobody's.
+    pub fn take(&self, limiter: &Limiter) -> Option<Made> {
+        let (mut store, instance) = self.lock().take()?;
+        let memory = instance.get_memory(&mut store, "memory")?;
+        limiter.allows(memory.data_size(&store)).then_some((store, instance))
     }
 
     /// Makes one, if that is wanted and none is ready. No program sees whether it was made ahead: it has not run.

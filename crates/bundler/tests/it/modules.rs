@@ -141,7 +141,7 @@ fn what_cannot_be_imported() {
         ("data:text/javascript,1", "imports with 'data:' are not supported"),
         ("npm:zod", "npm install zod, then import 'zod'"),
         ("http", "'node:http' is not available to programs"),
-        ("node:child_process", "help: a program runs in a sandbox"),
+        ("node:child_process", "help: a program starts no processes: let a tool of an MCP server do it"),
         ("./x.node", "is a native addon"),
         ("./x.tsx", "is JSX"),
         ("./x.css", "files that end in .css are not imported"),
