@@ -12,8 +12,8 @@ use crate::{
     process,
     results::Results,
     rows::{
-        self, CPYTHON, DBOS, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, LANGGRAPH_MEMORY, LANGGRAPH_UNSYNCED,
-        LUA, MCP_SDK, NATIVE, NODE, NODE_JSON, PHOTON, QUICKJS_WASI, REDIS, RESTATE, ROWS, Row,
+        self, CPYTHON, DBOS, FLOOR_RELAY, FLOOR_SQLITE, FLOOR_SYNC, FLOOR_WRITE, LANGGRAPH, LANGGRAPH_MEMORY,
+        LANGGRAPH_UNSYNCED, LUA, MCP_SDK, NATIVE, NODE, NODE_JSON, PHOTON, QUICKJS_WASI, REDIS, RESTATE, ROWS, Row,
     },
 };
 
@@ -123,6 +123,9 @@ impl Plan<'_> {
             self.results.ours(row.id, value(&ours));
             self.results.peer(row.id, REDIS, None, value(&redis));
         }
+        let relayed = ours::events::relayed().map_err(|e| e.to_string());
+        self.results.peer("events.deliver.p50", FLOOR_RELAY, None, relayed.clone().map(|times| median(&times)));
+        self.results.peer("events.deliver.p99", FLOOR_RELAY, None, relayed.map(|times| percentile(&times, 0.99)));
     }
 
     /// The same client calls the same tool of both servers.
